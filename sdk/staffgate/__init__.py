@@ -1,0 +1,1 @@
+"""What a product team installs to work with Staffgate: its language, its clients, its engine."""

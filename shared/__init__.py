@@ -1,0 +1,1 @@
+"""What the three services share: lifecycle, settings, log, HTTP, database, bus. Knows nothing of any service."""

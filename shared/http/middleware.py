@@ -1,0 +1,82 @@
+"""Around every operation: trace, one log event, problems instead of exceptions, headers that make answers safe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import hdrs, web
+from prometheus_client import Histogram
+
+from shared import trace
+from shared.errors import Refusal
+from shared.http import problems
+from staffgate.contracts.caller import Person, Product
+
+_QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+_SAFE = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+}
+_REQUEST_ID = "X-Request-ID"
+
+Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = structlog.get_logger()
+seconds = Histogram("http_request_seconds", "Time to answer", ["operation", "status"])
+
+
+@web.middleware
+async def tell(request: web.Request, handler: Handle) -> web.StreamResponse:
+    """The outermost: one event a request, written when it is over."""
+    started = time.perf_counter()
+    trace_id = trace.begin(request.headers.get("traceparent"))
+    response = await _answer(request, handler)
+    response.headers[_REQUEST_ID] = request.headers.get(_REQUEST_ID, trace_id)[:128]
+    for name, value in _SAFE.items():
+        response.headers.setdefault(name, value)
+    operation = request.get("operation", "none")
+    took = time.perf_counter() - started
+    seconds.labels(operation, response.status).observe(took)
+    if request.path not in _QUIET:
+        _write(request, response, operation, trace_id, took)
+    return response
+
+
+async def _answer(request: web.Request, handler: Handle) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        request["problem"] = refusal.code
+        return problems.refused(refusal, request.path)
+    except web.HTTPException as fault:
+        return problems.http_fault(fault, request.path)
+    except Exception:
+        log.exception("http.unexpected", method=request.method, path=request.path)
+        return problems.unexpected(request.path)
+
+
+def _write(request: web.Request, response: web.StreamResponse, operation: str, trace_id: str, took: float) -> None:
+    # The path and never the query: a link token travels there.
+    level = log.error if response.status >= 500 else log.info
+    level(
+        f"http.{operation}",
+        method=request.method,
+        path=request.path,
+        status=response.status,
+        problem=request.get("problem"),
+        caller=_name(request.get("caller")),
+        ip=request.remote,
+        bytes=request.headers.get(hdrs.CONTENT_LENGTH),
+        trace_id=trace_id,
+        ms=round(took * 1000, 2),
+    )
+
+
+def _name(caller: Person | Product | None) -> str | None:
+    if caller is None:
+        return None
+    return f"product:{caller.name}" if isinstance(caller, Product) else f"staff:{caller.staff}"

@@ -1,0 +1,180 @@
+"""Typed operations: a handler's signature is the whole description of its route.
+
+    @api.post("/v1/staff", status=201)
+    async def add_staff(identity: Identity, caller: Person, body: AddStaff) -> Staff: ...
+
+The first parameter is the service. `caller` says who may ask (a Person, a Product, either; without it, anybody), `body`
+is decoded from JSON, `form` from an urlencoded body, `query` from the query string, `source` is the Source of the request, and any other name is part of
+the path. The result is encoded as JSON; None is 204. The same signatures make the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from types import UnionType
+from typing import Any, Protocol, TypeVar, get_args, get_type_hints
+
+import msgspec
+from aiohttp import hdrs, web
+
+from shared.errors import Forbidden, Invalid, Malformed, NotFound, Unauthenticated
+from staffgate.contracts.caller import Caller
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Authenticate(Protocol):
+    """Who shows this access token; raises Unauthenticated."""
+
+    async def __call__(self, token: str) -> Caller: ...
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where a request came from."""
+
+    ip: str
+    agent: str
+
+
+class Operation:
+    """One route, worked out once when the service is put together."""
+
+    def __init__(self, method: str, path: str, status: int, handler: Callable[..., Awaitable[Any]]) -> None:
+        self.method = method
+        self.path = path
+        self.status = status
+        self.handler = handler
+        self.name = handler.__name__
+        hints = get_type_hints(handler, include_extras=True)
+        self.result = hints.pop("return", None)
+        self.types = {name: hints[name] for name in list(inspect.signature(handler).parameters)[1:]}
+        self.callers = _callers(self.types.get("caller"))
+        self.in_path = re.findall(r"{(\w+)}", path)
+        self._body = msgspec.json.Decoder(self.types["body"]) if "body" in self.types else None
+
+    async def __call__(self, service: object, authenticate: Authenticate, request: web.Request) -> web.Response:
+        arguments: dict[str, object] = {}
+        if self.callers:
+            arguments["caller"] = await self._caller(authenticate, request)
+        for name in self.in_path:
+            arguments[name] = self._path_part(name, request)
+        if "query" in self.types:
+            arguments["query"] = _convert(dict(request.query), self.types["query"], "query string")
+        if "source" in self.types:
+            arguments["source"] = Source(request.remote or "", request.headers.get(hdrs.USER_AGENT, "")[:200])
+        if self._body is not None:
+            arguments["body"] = await self._json(request)
+        if "form" in self.types:
+            arguments["form"] = await self._form(request)
+        return self._answer(await self.handler(service, **arguments))
+
+    async def _caller(self, authenticate: Authenticate, request: web.Request) -> Caller:
+        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("token_missing", "Send an access token: Authorization: Bearer <token>.")
+        caller = await authenticate(token.strip())
+        if not isinstance(caller, self.callers):
+            raise Forbidden("wrong_caller", f"This is for {_names(self.callers)} only.")
+        request["caller"] = caller
+        return caller
+
+    def _path_part(self, name: str, request: web.Request) -> object:
+        try:
+            return msgspec.convert(request.match_info[name], self.types[name], strict=False)
+        except msgspec.ValidationError as fault:
+            raise NotFound("not_found", "There is nothing of that name.") from fault
+
+    async def _json(self, request: web.Request) -> object:
+        if request.content_type != JSON:
+            raise Malformed("wrong_content_type", f"Send the body as Content-Type: {JSON}.")
+        assert self._body is not None
+        body = await request.read()
+        try:
+            return self._body.decode(body)
+        except msgspec.ValidationError as fault:
+            raise _invalid(fault, "body") from fault
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+            raise Malformed("malformed_json", f"The body is not JSON: {fault}.") from fault
+
+    async def _form(self, request: web.Request) -> object:
+        if request.content_type != FORM:
+            raise Malformed("wrong_content_type", f"Send the body as Content-Type: {FORM}.")
+        try:
+            fields = dict(await request.post())
+        except (ValueError, LookupError) as fault:
+            raise Malformed("malformed_form", "The body is not an urlencoded form.") from fault
+        return _convert(fields, self.types["form"], "form")
+
+    def _answer(self, result: object) -> web.Response:
+        if isinstance(result, web.Response):
+            return result
+        if result is None:
+            return web.Response(status=204)
+        return web.Response(status=self.status, body=_encode(result), content_type=JSON)
+
+
+class Api:
+    """The operations of one service."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+
+    def _add(self, method: str, path: str, status: int) -> Callable[[Handler], Handler]:
+        def add(handler: Handler) -> Handler:
+            self.operations.append(Operation(method, path, status, handler))
+            return handler
+
+        return add
+
+    def get(self, path: str) -> Callable[[Handler], Handler]:
+        return self._add(hdrs.METH_GET, path, 200)
+
+    def post(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
+        return self._add(hdrs.METH_POST, path, status)
+
+    def put(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
+        return self._add(hdrs.METH_PUT, path, status)
+
+    def delete(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
+        return self._add(hdrs.METH_DELETE, path, status)
+
+    def routes(self, service: object, authenticate: Authenticate) -> Sequence[web.RouteDef]:
+        return [_route(operation, service, authenticate) for operation in self.operations]
+
+
+def _route(operation: Operation, service: object, authenticate: Authenticate) -> web.RouteDef:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        request["operation"] = operation.name
+        return await operation(service, authenticate, request)
+
+    return web.route(operation.method, operation.path, handle)
+
+
+def _callers(annotation: Any) -> tuple[type, ...]:
+    if annotation is None:
+        return ()
+    return get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+
+
+def _names(callers: tuple[type, ...]) -> str:
+    words = {"Person": "signed-in staff", "Product": "product services"}
+    return " and ".join(words.get(caller.__name__, caller.__name__) for caller in callers)
+
+
+def _convert(values: dict[str, Any], kind: Any, where: str) -> object:
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as fault:
+        raise _invalid(fault, where) from fault
+
+
+def _invalid(fault: msgspec.ValidationError, where: str) -> Invalid:
+    """msgspec says `what - at `$.path``; the path becomes a member of its own."""
+    what, _, at = str(fault).partition(" - at `")
+    return Invalid("invalid", f"{what} ({where}).", at=at.rstrip("`") or "$")

@@ -1,0 +1,188 @@
+"""The one lifecycle: parts are entered in order, the port opens when all of them are there, and all is left in reverse.
+
+A part is an async context manager. aiohttp closes the port and waits for running requests before it leaves the parts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import structlog
+import uvloop
+from aiohttp import web
+
+from shared import log as logging
+from shared.bus.memory import MemoryBus
+from shared.bus.outbox import Relay
+from shared.bus.port import Bus
+from shared.bus.rabbit import RabbitBus
+from shared.db import migrate
+from shared.db.pool import AWAY
+from shared.http import health
+from shared.http.middleware import tell
+from shared.http.openapi import document
+from shared.http.operation import Api, Authenticate
+from shared.settings import BadSettings, CommonSettings, load
+
+VERSION = "0.1.0"
+_BODY_LIMIT = 1 << 20
+_BUS_MIGRATIONS = Path(__file__).parent / "bus" / "migrations"
+Part = AbstractAsyncContextManager[object]
+S = TypeVar("S", bound=CommonSettings)
+log = structlog.get_logger()
+
+
+class Role:
+    """What a process does of its service's work, so that each kind can be scaled by itself."""
+
+    HTTP = "http"
+    WORKER = "worker"
+    ALL = "all"
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """A service put together, ready to run."""
+
+    name: str
+    app: web.Application
+    host: str
+    port: int
+
+
+Build = Callable[[S, Bus, str], Service]
+
+
+def assemble(
+    name: str,
+    settings: CommonSettings,
+    *,
+    routes: Sequence[web.RouteDef],
+    parts: Sequence[Part],
+    checks: list[health.Check],
+) -> Service:
+    """The parts in the order in which they have to be there."""
+    app = web.Application(middlewares=[tell], client_max_size=_BODY_LIMIT)
+    app.add_routes([*routes, *health.routes(checks)])
+    for part in parts:
+        app.cleanup_ctx.append(_entered(part))
+    return Service(name=name, app=app, host=settings.http_host, port=settings.http_port)
+
+
+def _entered(part: Part) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def enter(_app: web.Application) -> AsyncIterator[None]:
+        async with part:
+            yield
+
+    return enter
+
+
+def api_routes(name: str, api: Api, service: object, authenticate: Authenticate) -> list[web.RouteDef]:
+    """The operations, and their description at /openapi.json."""
+    described = msgspec.json.encode(document(f"Staffgate {name}", VERSION, api.operations))
+
+    async def openapi(_request: web.Request) -> web.Response:
+        return web.Response(body=described, content_type="application/json")
+
+    return [*api.routes(service, authenticate), web.get("/openapi.json", openapi)]
+
+
+# --- parts that every service has -----------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def migrated(settings: CommonSettings, folder: Path) -> AsyncIterator[None]:
+    if settings.migration_url:
+        await migrate(settings.migration_url, settings.database_url, [_BUS_MIGRATIONS, folder])
+    yield
+
+
+@asynccontextmanager
+async def connected(bus: Bus) -> AsyncIterator[None]:
+    """Consumers and listeners are to be added before. At the end they finish what they have begun."""
+    await bus.start()
+    try:
+        yield
+    finally:
+        await bus.drain()
+        await bus.close()
+
+
+@asynccontextmanager
+async def relayed(relay: Relay) -> AsyncIterator[None]:
+    """Left before the bus: what the last requests committed still goes out."""
+    task = asyncio.create_task(relay.run(), name="relay")
+    try:
+        yield
+    finally:
+        relay.stop()
+        await task
+
+
+async def bus_connected(bus: Bus) -> None:
+    if not bus.connected:
+        raise ConnectionError("the bus is not connected; events wait in the outbox")
+
+
+# --- running --------------------------------------------------------------------------------------------------
+
+
+def main(name: str, kind: type[S], build: Build[S]) -> None:
+    """`python -m services.<name>`: settings, log, service, until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
+    parser.add_argument("--role", choices=(Role.HTTP, Role.WORKER, Role.ALL), default=Role.ALL)
+    role = parser.parse_args().role
+    try:
+        settings = load(kind, name, os.environ)
+    except BadSettings as faults:
+        print(f"{name} can't start; its settings are incomplete:\n{faults}", file=sys.stderr)
+        raise SystemExit(2) from None
+    logging.configure(name, settings.log_level)
+    uvloop.run(serve([build(settings, open_bus(settings, name), role)]))
+
+
+def open_bus(settings: CommonSettings, name: str) -> Bus:
+    if settings.bus == "memory":
+        return MemoryBus()
+    if not settings.amqp_url:
+        print("STAFFGATE_AMQP_URL is missing (or set STAFFGATE_BUS=memory)", file=sys.stderr)
+        raise SystemExit(2)
+    return RabbitBus(settings.amqp_url, name)
+
+
+async def serve(services: Sequence[Service]) -> None:
+    """Run until a signal asks to stop; one process usually holds one service, and three where there is no broker."""
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    runners: list[web.AppRunner] = []
+    try:
+        for service in services:
+            runners.append(await start(service))
+        await stop.wait()
+    finally:
+        for runner in reversed(runners):
+            await runner.cleanup()
+
+
+async def start(service: Service) -> web.AppRunner:
+    runner = web.AppRunner(service.app, access_log=None, shutdown_timeout=10)
+    try:
+        await runner.setup()
+    except AWAY as fault:
+        raise SystemExit(f"{service.name} can't reach its database ({fault}); is it running?") from fault
+    try:
+        await web.TCPSite(runner, service.host, service.port, reuse_port=False).start()
+    except OSError as fault:
+        await runner.cleanup()
+        raise SystemExit(f"{service.name} can't listen on {service.host}:{service.port}: {fault.strerror}") from fault
+    log.info("service.ready", service=service.name, host=service.host, port=service.port)
+    return runner

@@ -1,0 +1,25 @@
+"""W3C trace context: one trace id from a request through the outbox and the bus to its last effect."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from contextvars import ContextVar
+
+_FORMAT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
+_current: ContextVar[str] = ContextVar("traceparent", default="")
+
+
+def begin(traceparent: str | None = None) -> str:
+    """Enter a span of the given trace, or of a new one where there is none (or a malformed one); return the trace id."""
+    match = _FORMAT.match(traceparent or "")
+    trace_id = match[1] if match and match[1] != "0" * 32 else secrets.token_hex(16)
+    _current.set(f"00-{trace_id}-{secrets.token_hex(8)}-01")
+    return trace_id
+
+
+def traceparent() -> str:
+    """The present span, to be handed on."""
+    if not _current.get():
+        begin()
+    return _current.get()
