@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 _DIGITS = "0123456789"
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 # No vowels (no words), no characters that look alike: this is read out on the telephone.
 _LEGIBLE = "23456789BCDFGHJKMNPQRSTVWXZ"
 
@@ -20,6 +21,10 @@ class Ids(Protocol):
         ...
 
     def digits(self, count: int) -> str: ...
+
+    def base32(self, count: int) -> str:
+        """RFC 4648 characters, five bits each."""
+        ...
 
     def legible(self, count: int) -> str:
         """Characters that a person can read out."""
@@ -38,6 +43,9 @@ class RandomIds:
 
     def digits(self, count: int) -> str:
         return "".join(secrets.choice(_DIGITS) for _ in range(count))
+
+    def base32(self, count: int) -> str:
+        return "".join(secrets.choice(_BASE32) for _ in range(count))
 
     def legible(self, count: int) -> str:
         return "".join(secrets.choice(_LEGIBLE) for _ in range(count))

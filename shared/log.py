@@ -7,6 +7,8 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 
 # Never a secret in a line, whoever wrote it: these keys are blanked wherever they appear.
 _SECRET = frozenset({"password", "token", "code", "secret", "access_token", "refresh_token", "authorization", "sealed"})
@@ -23,7 +25,8 @@ def configure(service: str, level: str) -> None:
             structlog.processors.add_log_level,
             _blank_secrets,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            # Without local variables: they hold passwords and tokens.
+            ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

@@ -40,7 +40,7 @@ async def migrate(owner_url: str, app_url: str, folders: Sequence[Path]) -> list
 async def _lock(connection: asyncpg.Connection[Any]) -> None:
     # Polled: a runner that waits inside pg_advisory_lock holds a snapshot, and CREATE INDEX CONCURRENTLY waits for
     # that snapshot: measured, a deadlock.
-    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
         await asyncio.sleep(0.05)
 
 

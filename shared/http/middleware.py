@@ -12,6 +12,7 @@ from prometheus_client import Histogram
 from shared import trace
 from shared.errors import Refusal
 from shared.http import problems
+from shared.http.operation import CALLER, OPERATION, PROBLEM
 from staffgate.contracts.caller import Person, Product
 
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
@@ -38,7 +39,7 @@ async def tell(request: web.Request, handler: Handle) -> web.StreamResponse:
     response.headers[_REQUEST_ID] = request.headers.get(_REQUEST_ID, trace_id)[:128]
     for name, value in _SAFE.items():
         response.headers.setdefault(name, value)
-    operation = request.get("operation", "none")
+    operation = request.get(OPERATION, "none")
     took = time.perf_counter() - started
     seconds.labels(operation, response.status).observe(took)
     if request.path not in _QUIET:
@@ -50,7 +51,7 @@ async def _answer(request: web.Request, handler: Handle) -> web.StreamResponse:
     try:
         return await handler(request)
     except Refusal as refusal:
-        request["problem"] = refusal.code
+        request[PROBLEM] = refusal.code
         return problems.refused(refusal, request.path)
     except web.HTTPException as fault:
         return problems.http_fault(fault, request.path)
@@ -67,8 +68,8 @@ def _write(request: web.Request, response: web.StreamResponse, operation: str, t
         method=request.method,
         path=request.path,
         status=response.status,
-        problem=request.get("problem"),
-        caller=_name(request.get("caller")),
+        problem=request.get(PROBLEM),
+        caller=_name(request.get(CALLER)),
         ip=request.remote,
         bytes=request.headers.get(hdrs.CONTENT_LENGTH),
         trace_id=trace_id,
@@ -76,7 +77,7 @@ def _write(request: web.Request, response: web.StreamResponse, operation: str, t
     )
 
 
-def _name(caller: Person | Product | None) -> str | None:
-    if caller is None:
-        return None
-    return f"product:{caller.name}" if isinstance(caller, Product) else f"staff:{caller.staff}"
+def _name(caller: object) -> str | None:
+    if isinstance(caller, Product):
+        return f"product:{caller.name}"
+    return f"staff:{caller.staff}" if isinstance(caller, Person) else None

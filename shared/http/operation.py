@@ -26,6 +26,11 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
+# What an operation leaves for the one log event of its request.
+OPERATION = web.RequestKey("operation", str)
+CALLER = web.RequestKey("caller", object)
+PROBLEM = web.RequestKey("problem", str)
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -81,7 +86,7 @@ class Operation:
         caller = await authenticate(token.strip())
         if not isinstance(caller, self.callers):
             raise Forbidden("wrong_caller", f"This is for {_names(self.callers)} only.")
-        request["caller"] = caller
+        request[CALLER] = caller
         return caller
 
     def _path_part(self, name: str, request: web.Request) -> object:
@@ -150,7 +155,7 @@ class Api:
 
 def _route(operation: Operation, service: object, authenticate: Authenticate) -> web.RouteDef:
     async def handle(request: web.Request) -> web.StreamResponse:
-        request["operation"] = operation.name
+        request[OPERATION] = operation.name
         return await operation(service, authenticate, request)
 
     return web.route(operation.method, operation.path, handle)

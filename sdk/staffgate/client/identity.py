@@ -8,7 +8,7 @@ from uuid import UUID
 import aiohttp
 
 from staffgate.client.transport import Transport
-from staffgate.contracts.identity import Revocations, Tokens
+from staffgate.contracts.identity import KeySet, Revocations, Tokens
 
 
 class IdentityClient:
@@ -27,9 +27,9 @@ class IdentityClient:
             self._good_until = time.monotonic() + tokens.expires_in * 0.8
         return self._token
 
-    async def keys(self) -> dict[str, object]:
+    async def keys(self) -> KeySet:
         """The public keys that access tokens are signed with (RFC 7517)."""
-        return await self._transport.ask("GET", "/.well-known/jwks.json", dict[str, object])
+        return await self._transport.ask("GET", "/.well-known/jwks.json", KeySet)
 
     async def ended_sessions(self) -> list[UUID]:
         """Sessions that ended while a token of theirs may be unexpired: what a late joiner has missed."""

@@ -201,6 +201,12 @@ class ConfirmTotp(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     code: Annotated[str, Meta(min_length=6, max_length=6, pattern=r"^[0-9]+$")]
 
 
+class KeySet(msgspec.Struct, kw_only=True):
+    """A JWK set (RFC 7517): public keys only."""
+
+    keys: list[dict[str, str]]
+
+
 class Revocations(msgspec.Struct, kw_only=True):
     """Sessions that ended while one of their access tokens may still be unexpired."""
 

@@ -1,0 +1,1 @@
+"""The three services. None of them imports another: they speak by HTTP and events."""

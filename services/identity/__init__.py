@@ -1,0 +1,1 @@
+"""identity lets an organisation's people in: organisations, staff accounts, factors, sessions."""

@@ -1,0 +1,4 @@
+from services.identity.app import Settings, build
+from shared.service import main
+
+main("identity", Settings, build)

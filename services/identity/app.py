@@ -1,0 +1,88 @@
+"""identity, put together: the one place that knows all its pieces."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+from services.identity.api import api
+from services.identity.factors import Factors
+from services.identity.keys import Signer
+from services.identity.links import Links
+from services.identity.logins import Logins
+from services.identity.messages import Messages
+from services.identity.organisations import Organisations
+from services.identity.passwords import Passwords
+from services.identity.products import Products, read_products
+from services.identity.service import Identity
+from services.identity.sessions import Sessions
+from services.identity.staff import StaffAccounts
+from shared.bus.outbox import Relay, write_event
+from shared.bus.port import Bus
+from shared.clock import Clock, SystemClock
+from shared.db import Database
+from shared.http.health import Check
+from shared.ids import Ids, RandomIds
+from shared.sealing import Opener, Sealer
+from shared.service import Role, Service, api_routes, assemble, bus_connected, connected, migrated, relayed
+from shared.settings import CommonSettings
+from staffgate.access import Verifier
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Settings(CommonSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    public_url: str  # where links lead, and the issuer that tokens name
+    signing_key: str  # private Ed25519 JWK: access tokens
+    factor_key: str  # private X25519 JWK: secrets of authenticator apps at rest
+    code_key: str  # 32 bytes in base64: login codes and refresh tokens
+    seal_key: str  # notify's public X25519 JWK
+    products: str = ""  # name:sha256 of its secret, comma between
+
+
+def build(
+    settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None, ids: Ids | None = None,
+    passwords: Passwords | None = None,
+) -> Service:  # fmt: skip
+    clock, ids = clock or SystemClock(), ids or RandomIds()
+    relay = Relay(settings.database_url, bus, clock)
+    db = Database(
+        settings.database_url,
+        clock=clock,
+        ids=ids,
+        write_event=write_event,
+        committed=relay.wake,
+        size=settings.pool_size,
+    )
+    identity = _identity(settings, db, passwords or Passwords())
+    works, serves = role in (Role.WORKER, Role.ALL), role in (Role.HTTP, Role.ALL)
+    parts = [migrated(settings, MIGRATIONS), db.opened(), connected(bus)]
+    return assemble(
+        "identity",
+        settings,
+        routes=api_routes("identity", api, identity, identity.sessions.authenticate) if serves else [],
+        parts=[*parts, relayed(relay)] if works else parts,
+        # A broker that is away keeps nobody from logging in: events wait in the outbox.
+        checks=[Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)],
+    )
+
+
+def _identity(settings: Settings, db: Database, passwords: Passwords) -> Identity:
+    signer = Signer(settings.signing_key, settings.public_url, db.clock, db.ids)
+    verifier = Verifier(settings.public_url, lambda: db.clock.now().timestamp())
+    verifier.trust(signer.public())
+    code_key = base64.b64decode(settings.code_key)
+    messages = Messages(Sealer(settings.seal_key), settings.public_url)
+    links = Links(db, messages, passwords)
+    sessions = Sessions(db, signer, verifier, code_key)
+    factors = Factors(db, Opener(settings.factor_key))
+    return Identity(
+        organisations=Organisations(db, links),
+        staff=StaffAccounts(db, links),
+        links=links,
+        logins=Logins(db, passwords, factors, messages, sessions, code_key),
+        factors=factors,
+        sessions=sessions,
+        products=Products(read_products(settings.products), signer),
+        signer=signer,
+    )

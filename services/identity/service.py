@@ -1,0 +1,26 @@
+"""What identity's operations work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.identity.factors import Factors
+from services.identity.keys import Signer
+from services.identity.links import Links
+from services.identity.logins import Logins
+from services.identity.organisations import Organisations
+from services.identity.products import Products
+from services.identity.sessions import Sessions
+from services.identity.staff import StaffAccounts
+
+
+@dataclass(frozen=True)
+class Identity:
+    organisations: Organisations
+    staff: StaffAccounts
+    links: Links
+    logins: Logins
+    factors: Factors
+    sessions: Sessions
+    products: Products
+    signer: Signer

@@ -1,0 +1,141 @@
+"""Staff accounts: adding people, putting them out and letting them back in. invited -> active <-> suspended."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.identity import names
+from services.identity.links import Links
+from services.identity.store import organisations as organisation_store
+from services.identity.store import sessions as session_store
+from services.identity.store import staff as store
+from services.identity.store.staff import StaffRow
+from services.identity.telephone import e164
+from shared.db import Database, Tx
+from shared.errors import Conflict, Forbidden, NotFound
+from staffgate.contracts.caller import Person, StaffType
+from staffgate.contracts.identity import (
+    ActivationSent,
+    AddStaff,
+    LinkPurpose,
+    SessionsEnded,
+    Staff,
+    StaffAdded,
+    StaffList,
+    StaffReactivated,
+    StaffStatus,
+    StaffSuspended,
+)
+
+
+class StaffAccounts:
+    def __init__(self, db: Database, links: Links) -> None:
+        self._db = db
+        self._links = links
+
+    async def add(self, caller: Person, wanted: AddStaff) -> Staff:
+        """The new person is invited; nothing is sent until somebody asks for it, so permissions can be set before."""
+        _require_administrator(caller)
+        new = store.NewStaff(
+            id=self._db.ids.uuid(),
+            type=StaffType(wanted.type),
+            username=wanted.username,
+            username_key=names.key(wanted.username),
+            name=wanted.name.strip(),
+            email=wanted.email,
+            mobile=e164(wanted.mobile),
+            default_level=wanted.default_level,
+            route_anywhere=wanted.route_anywhere,
+        )
+        async with self._db.begin(caller.org) as tx:
+            person = await store.add_staff(tx, caller.org, new, self._db.clock.now())
+            if person is None:
+                raise Conflict("username_taken", "Somebody in your organisation has this username; choose another.")
+            await tx.emit(StaffAdded(org=caller.org, state=person.state))
+        return shown(person)
+
+    async def list(self, caller: Person) -> StaffList:
+        _require_administrator(caller)
+        async with self._db.begin(caller.org) as tx:
+            return StaffList(staff=[shown(row) for row in await store.staff_of(tx, caller.org)])
+
+    async def show(self, caller: Person, id: UUID) -> Staff:
+        """Administrators see everybody; a person sees their own account."""
+        if id != caller.staff:
+            _require_administrator(caller)
+        async with self._db.begin(caller.org) as tx:
+            return shown(_found(await store.staff(tx, caller.org, id)))
+
+    async def send_activation(self, caller: Person, id: UUID) -> ActivationSent:
+        """Any time, and again at will: the newest link is the only one that works."""
+        _require_administrator(caller)
+        now = self._db.clock.now()
+        async with self._db.begin(caller.org) as tx:
+            person = _found(await store.lock_staff(tx, caller.org, id))
+            if person.status is not StaffStatus.INVITED:
+                raise Conflict("not_invited", f"This account is {person.status}; only one not activated yet can be.")
+            organisation = await organisation_store.organisation(tx, caller.org)
+            assert organisation is not None
+            purpose = LinkPurpose.CONFIRM if person.type is StaffType.OWNER else LinkPurpose.ACTIVATE
+            expires_at = await self._links.send(tx, person, organisation, purpose)
+            count = await store.count_activation(tx, caller.org, id, now)
+        return ActivationSent(sent_at=now, sent_count=count, expires_at=expires_at)
+
+    async def suspend(self, caller: Person, id: UUID) -> Staff:
+        """Out everywhere: no login, no refresh, and the access tokens that are out are refused by every service."""
+        _require_administrator(caller)
+        async with self._db.begin(caller.org) as tx:
+            person = _found(await store.lock_staff(tx, caller.org, id))
+            if id == caller.staff:
+                raise Forbidden("own_account", "You can't suspend your own account.")
+            if person.type is StaffType.OWNER:
+                raise Forbidden("owner", "The owner can't be suspended; hand the organisation over first.")
+            changed = await self._change(tx, person, StaffStatus.ACTIVE, StaffStatus.SUSPENDED)
+            await tx.emit(StaffSuspended(org=caller.org, state=changed.state))
+            ended = await session_store.end_sessions_of(tx, caller.org, id, "suspended", self._db.clock.now())
+            if ended:
+                await tx.emit(SessionsEnded(org=caller.org, staff=id, sessions=ended))
+        return shown(changed)
+
+    async def reactivate(self, caller: Person, id: UUID) -> Staff:
+        """The account works again; the person logs in anew."""
+        _require_administrator(caller)
+        async with self._db.begin(caller.org) as tx:
+            person = _found(await store.lock_staff(tx, caller.org, id))
+            changed = await self._change(tx, person, StaffStatus.SUSPENDED, StaffStatus.ACTIVE)
+            await tx.emit(StaffReactivated(org=caller.org, state=changed.state))
+        return shown(changed)
+
+    async def _change(self, tx: Tx, person: StaffRow, old: StaffStatus, new: StaffStatus) -> StaffRow:
+        changed = await store.set_status(tx, person.org, person.id, old, new)
+        if changed is None:
+            raise Conflict(f"not_{old}", f"This account is {person.status}; only one that is {old} can become {new}.")
+        return changed
+
+
+def shown(row: StaffRow) -> Staff:
+    return Staff(
+        id=row.id,
+        type=row.type,
+        status=row.status,
+        username=row.username,
+        name=row.name,
+        email=row.email,
+        mobile=row.mobile,
+        default_level=row.default_level,
+        route_anywhere=row.route_anywhere,
+        activation_sent_at=row.activation_sent_at,
+        activation_sent_count=row.activation_sent_count,
+        version=row.version,
+    )
+
+
+def _require_administrator(caller: Person) -> None:
+    if not caller.administers:
+        raise Forbidden("administrators_only", "This is for the organisation's owner and administrators.")
+
+
+def _found(row: StaffRow | None) -> StaffRow:
+    if row is None:
+        raise NotFound("not_found", "There is nobody of that id in your organisation.")
+    return row

@@ -1,0 +1,60 @@
+"""Links that were sent by e-mail. Only the digest of their secret is here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from shared.db import Tx
+from staffgate.contracts.identity import LinkPurpose
+
+
+class LinkRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    staff: UUID
+    purpose: LinkPurpose
+    email: str
+
+
+class NewLink(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    staff: UUID
+    purpose: LinkPurpose
+    digest: bytes
+    email: str
+    expires_at: datetime
+
+
+async def replace_link(tx: Tx, org: UUID, new: NewLink, now: datetime) -> None:
+    """Add a link, and kill the person's older ones of that purpose."""
+    await tx.run(
+        "UPDATE link SET superseded_at = $4 WHERE org = $1 AND staff = $2 AND purpose = $3"
+        " AND used_at IS NULL AND superseded_at IS NULL",
+        org, new.staff, new.purpose, now,
+    )  # fmt: skip
+    await tx.run(
+        "INSERT INTO link (org, id, staff, purpose, digest, email, expires_at, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        org, new.id, new.staff, new.purpose, new.digest, new.email, new.expires_at, now,
+    )  # fmt: skip
+
+
+async def live_link(tx: Tx, org: UUID, digest: bytes, now: datetime) -> LinkRow | None:
+    return await tx.one(
+        LinkRow,
+        "SELECT id, staff, purpose, email FROM link WHERE org = $1 AND digest = $2"
+        " AND used_at IS NULL AND superseded_at IS NULL AND expires_at > $3",
+        org, digest, now,
+    )  # fmt: skip
+
+
+async def use_link(tx: Tx, org: UUID, digest: bytes, now: datetime) -> LinkRow | None:
+    """The link, for the one of many parallel callers who gets it."""
+    return await tx.one(
+        LinkRow,
+        "UPDATE link SET used_at = $3 WHERE org = $1 AND digest = $2"
+        " AND used_at IS NULL AND superseded_at IS NULL AND expires_at > $3 RETURNING id, staff, purpose, email",
+        org, digest, now,
+    )  # fmt: skip

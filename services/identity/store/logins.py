@@ -1,0 +1,105 @@
+"""Logins between the password and the second factor, and the codes sent for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from shared.db import Tx
+
+
+class LoginRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    staff: UUID
+
+
+class NewLogin(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    staff: UUID
+    digest: bytes
+    expires_at: datetime
+
+
+class NewCode(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    login: UUID
+    staff: UUID
+    channel: Literal["email", "sms"]
+    digest: bytes
+    expires_at: datetime
+
+
+class CodeRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    digest: bytes
+
+
+async def add_login(tx: Tx, org: UUID, new: NewLogin, now: datetime) -> None:
+    await tx.run(
+        "INSERT INTO login (org, id, staff, digest, expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        org, new.id, new.staff, new.digest, new.expires_at, now,
+    )  # fmt: skip
+
+
+async def open_login(tx: Tx, org: UUID, digest: bytes, now: datetime) -> LoginRow | None:
+    return await tx.one(
+        LoginRow,
+        "SELECT id, staff FROM login WHERE org = $1 AND digest = $2 AND finished_at IS NULL AND expires_at > $3",
+        org, digest, now,
+    )  # fmt: skip
+
+
+async def take_attempt(tx: Tx, org: UUID, digest: bytes, now: datetime, limit: int) -> LoginRow | None:
+    """Count a try before it is judged: however many come at once, no more than `limit` are ever judged."""
+    return await tx.one(
+        LoginRow,
+        "UPDATE login SET attempts = attempts + 1 WHERE org = $1 AND digest = $2 AND finished_at IS NULL"
+        " AND expires_at > $3 AND attempts < $4 RETURNING id, staff",
+        org, digest, now, limit,
+    )  # fmt: skip
+
+
+async def finish_login(tx: Tx, org: UUID, id: UUID, now: datetime) -> bool:
+    """True for the one who finishes it."""
+    return (
+        await tx.run(
+            "UPDATE login SET finished_at = $3 WHERE org = $1 AND id = $2 AND finished_at IS NULL", org, id, now
+        )
+        == 1
+    )
+
+
+async def add_code(tx: Tx, org: UUID, new: NewCode, now: datetime) -> None:
+    await tx.run(
+        "INSERT INTO code (org, id, login, staff, channel, digest, expires_at, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        org, new.id, new.login, new.staff, new.channel, new.digest, new.expires_at, now,
+    )  # fmt: skip
+
+
+async def newest_code(tx: Tx, org: UUID, login: UUID, channel: str, now: datetime) -> CodeRow | None:
+    """The one code of the login and channel that counts: the last that was sent, while it is good."""
+    return await tx.one(
+        CodeRow,
+        "SELECT id, digest FROM (SELECT id, digest, expires_at FROM code WHERE org = $1 AND login = $2 AND channel = $3"
+        " ORDER BY created_at DESC, id DESC LIMIT 1) AS newest WHERE expires_at > $4",
+        org, login, channel, now,
+    )  # fmt: skip
+
+
+async def codes_since(tx: Tx, org: UUID, staff: UUID, since: datetime) -> int:
+    count: int = await tx.value(
+        "SELECT count(*) FROM code WHERE org = $1 AND staff = $2 AND created_at > $3", org, staff, since
+    )
+    return count
+
+
+async def codes_of_login_since(tx: Tx, org: UUID, login: UUID, channel: str, since: datetime) -> int:
+    count: int = await tx.value(
+        "SELECT count(*) FROM code WHERE org = $1 AND login = $2 AND channel = $3 AND created_at > $4",
+        org, login, channel, since,
+    )  # fmt: skip
+    return count

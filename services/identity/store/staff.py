@@ -1,0 +1,167 @@
+"""Staff accounts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from shared.db import Tx
+from staffgate.contracts.caller import StaffType
+from staffgate.contracts.identity import StaffState, StaffStatus
+from staffgate.contracts.level import Level
+
+_COLUMNS = (
+    "org, id, type, status, username, name, email, email_confirmed_at, mobile, mobile_confirmed_at, default_level,"
+    " route_anywhere, password_hash, totp_sealed, totp_confirmed_at, activation_sent_at, activation_sent_count, version"
+)
+
+
+class StaffRow(msgspec.Struct, frozen=True, kw_only=True):
+    org: UUID
+    id: UUID
+    type: StaffType
+    status: StaffStatus
+    username: str
+    name: str
+    email: str
+    email_confirmed_at: datetime | None
+    mobile: str | None
+    mobile_confirmed_at: datetime | None
+    default_level: Level
+    route_anywhere: bool
+    password_hash: str | None
+    totp_sealed: str | None
+    totp_confirmed_at: datetime | None
+    activation_sent_at: datetime | None
+    activation_sent_count: int
+    version: int
+
+    @property
+    def state(self) -> StaffState:
+        """What the other services may know."""
+        return StaffState(
+            staff=self.id,
+            type=self.type,
+            status=self.status,
+            default_level=self.default_level,
+            route_anywhere=self.route_anywhere,
+            version=self.version,
+        )
+
+
+class NewStaff(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    type: StaffType
+    username: str
+    username_key: str
+    name: str
+    email: str
+    mobile: str | None
+    default_level: Level
+    route_anywhere: bool
+
+
+async def add_staff(tx: Tx, org: UUID, new: NewStaff, now: datetime) -> StaffRow | None:
+    """None where the organisation has somebody of that username."""
+    return await tx.one(
+        StaffRow,
+        "INSERT INTO staff (org, id, type, status, username, username_key, name, email, mobile, default_level,"
+        " route_anywhere, created_at) VALUES ($1, $2, $3, 'invited', $4, $5, $6, $7, $8, $9, $10, $11)"
+        f" ON CONFLICT (org, username_key) DO NOTHING RETURNING {_COLUMNS}",
+        org, new.id, new.type, new.username, new.username_key, new.name, new.email, new.mobile, new.default_level,
+        new.route_anywhere, now,
+    )  # fmt: skip
+
+
+async def staff(tx: Tx, org: UUID, id: UUID) -> StaffRow | None:
+    return await tx.one(StaffRow, f"SELECT {_COLUMNS} FROM staff WHERE org = $1 AND id = $2", org, id)
+
+
+async def lock_staff(tx: Tx, org: UUID, id: UUID) -> StaffRow | None:
+    """Held until the end of the transaction: changes to one person happen one after the other."""
+    return await tx.one(StaffRow, f"SELECT {_COLUMNS} FROM staff WHERE org = $1 AND id = $2 FOR UPDATE", org, id)
+
+
+async def staff_by_username(tx: Tx, org: UUID, username_key: str) -> StaffRow | None:
+    return await tx.one(
+        StaffRow, f"SELECT {_COLUMNS} FROM staff WHERE org = $1 AND username_key = $2", org, username_key
+    )
+
+
+async def staff_of(tx: Tx, org: UUID) -> list[StaffRow]:
+    return await tx.all(StaffRow, f"SELECT {_COLUMNS} FROM staff WHERE org = $1 ORDER BY username_key", org)
+
+
+async def set_status(tx: Tx, org: UUID, id: UUID, old: StaffStatus, new: StaffStatus) -> StaffRow | None:
+    """None where the person is not in the old status any more."""
+    return await tx.one(
+        StaffRow,
+        "UPDATE staff SET status = $4, version = version + 1 WHERE org = $1 AND id = $2 AND status = $3"
+        f" RETURNING {_COLUMNS}",
+        org, id, old, new,
+    )  # fmt: skip
+
+
+async def activate_staff(tx: Tx, org: UUID, id: UUID, password_hash: str, now: datetime) -> StaffRow | None:
+    """None where the person is not waiting to be activated."""
+    return await tx.one(
+        StaffRow,
+        "UPDATE staff SET status = 'active', password_hash = $3, email_confirmed_at = $4, version = version + 1"
+        f" WHERE org = $1 AND id = $2 AND status = 'invited' RETURNING {_COLUMNS}",
+        org, id, password_hash, now,
+    )  # fmt: skip
+
+
+async def set_password(tx: Tx, org: UUID, id: UUID, old_hash: str, new_hash: str) -> None:
+    """Only if nobody changed it meanwhile."""
+    await tx.run(
+        "UPDATE staff SET password_hash = $4 WHERE org = $1 AND id = $2 AND password_hash = $3",
+        org, id, old_hash, new_hash,
+    )  # fmt: skip
+
+
+async def count_activation(tx: Tx, org: UUID, id: UUID, now: datetime) -> int:
+    count: int = await tx.value(
+        "UPDATE staff SET activation_sent_at = $3, activation_sent_count = activation_sent_count + 1"
+        " WHERE org = $1 AND id = $2 RETURNING activation_sent_count",
+        org, id, now,
+    )  # fmt: skip
+    return count
+
+
+async def confirm_mobile(tx: Tx, org: UUID, id: UUID, now: datetime) -> None:
+    await tx.run(
+        "UPDATE staff SET mobile_confirmed_at = coalesce(mobile_confirmed_at, $3) WHERE org = $1 AND id = $2",
+        org, id, now,
+    )  # fmt: skip
+
+
+async def enrol_totp(tx: Tx, org: UUID, id: UUID, sealed: str) -> bool:
+    """Replace an enrolment that was never confirmed; False where there is a confirmed one."""
+    return (
+        await tx.run(
+            "UPDATE staff SET totp_sealed = $3 WHERE org = $1 AND id = $2 AND totp_confirmed_at IS NULL",
+            org,
+            id,
+            sealed,
+        )
+        == 1
+    )
+
+
+async def confirm_totp(tx: Tx, org: UUID, id: UUID, now: datetime) -> None:
+    await tx.run(
+        "UPDATE staff SET totp_confirmed_at = coalesce(totp_confirmed_at, $3) WHERE org = $1 AND id = $2", org, id, now
+    )
+
+
+async def use_totp_step(tx: Tx, org: UUID, id: UUID, step: int) -> bool:
+    """A time step is good once, and so is every one before it; of many at the same moment one succeeds."""
+    return (
+        await tx.run(
+            "UPDATE staff SET totp_last_step = $3 WHERE org = $1 AND id = $2 AND totp_last_step < $3", org, id, step
+        )
+        == 1
+    )

@@ -1,0 +1,203 @@
+"""identity on a database of its own, spoken to over HTTP; what it tells goes into a memory bus and is read there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import msgspec
+import pytest
+import pytest_asyncio
+from argon2 import PasswordHasher
+from joserfc.jwk import OKPKey
+
+from services.identity.app import Settings, build
+from services.identity.passwords import Passwords
+from shared.bus.envelope import decode, open_envelope
+from shared.bus.memory import MemoryBus
+from shared.bus.port import Message
+from shared.sealing import Opener
+from shared.service import Role, start
+from staffgate.contracts import identity as contract
+from staffgate.contracts.event import Event, event_types
+from tests.conftest import FrozenClock, fresh_database
+
+PASSWORD = "seven miles of copper wire"
+SMS_INBOX_SECRET = "the sms inbox's own secret"
+
+
+def _key(curve: str) -> dict[str, Any]:
+    return OKPKey.generate_key(curve, parameters={"kid": f"test-{curve}"}, private=True).as_dict(private=True)
+
+
+SIGNING, FACTOR, NOTIFY = _key("Ed25519"), _key("X25519"), _key("X25519")
+
+
+@dataclass
+class Heard:
+    """Everything that identity told, and what only notify could read of it."""
+
+    events: list[Event] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    opener: Opener = field(default_factory=lambda: Opener(json.dumps(NOTIFY)))
+
+    def heard(self, message: Message) -> None:
+        self.bodies.append(message.body)
+        self.events.append(decode(open_envelope(message.body)))
+
+    def lost(self) -> None: ...
+
+    def restored(self) -> None: ...
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def link(self) -> str:
+        """The token of the newest link."""
+        event = self.of(contract.LinkIssued)[-1]
+        message = msgspec.json.decode(self.opener.open(event.sealed, str(event.link)), type=contract.LinkMessage)
+        return message.url.partition("token=")[2]
+
+    def code(self) -> str:
+        event = self.of(contract.CodeIssued)[-1]
+        return msgspec.json.decode(self.opener.open(event.sealed, str(event.code)), type=contract.CodeMessage).code
+
+
+@dataclass
+class Answer:
+    status: int
+    json: Any
+    headers: Any
+    text: str
+
+
+@dataclass
+class Running:
+    """identity over HTTP."""
+
+    url: str
+    session: aiohttp.ClientSession
+    clock: FrozenClock
+    heard: Heard
+    owner_url: str
+    app_url: str
+    relay_wake: Any = None
+
+    async def ask(self, method: str, path: str, *, token: str = "", **options: Any) -> Answer:
+        headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+        async with self.session.request(method, self.url + path, headers=headers, **options) as response:
+            text = await response.text()
+            is_json = "json" in response.headers.get("Content-Type", "")
+            return Answer(response.status, json.loads(text) if is_json else None, response.headers, text)
+
+    async def post(self, path: str, body: Any = None, *, token: str = "") -> Answer:
+        return await self.ask("POST", path, token=token, **({"json": body} if body is not None else {}))
+
+    async def told(self, kind: type[Event], count: int) -> list[Any]:
+        """Wait until so many events of that kind have left the outbox."""
+        return await until(lambda: found if len(found := self.heard.of(kind)) >= count else None)
+
+
+async def until(ready: Any, seconds: float = 5) -> Any:
+    """Wait for a condition."""
+    import asyncio
+
+    async with asyncio.timeout(seconds):
+        while not (found := ready()):
+            await asyncio.sleep(0.005)
+    return found
+
+
+@pytest_asyncio.fixture(scope="session")
+async def database(postgres: str) -> Any:
+    return await fresh_database(postgres, "identity")
+
+
+@pytest_asyncio.fixture
+async def identity(database: Any) -> AsyncIterator[Running]:
+    bus, heard, clock = MemoryBus(), Heard(), FrozenClock()
+    bus.listen([type for type in event_types() if type.startswith("identity.")], heard)
+    settings = Settings(
+        database_url=database.app,
+        migration_url=database.owner,
+        http_port=0,
+        public_url="http://identity.test",
+        signing_key=json.dumps(SIGNING),
+        factor_key=json.dumps(FACTOR),
+        code_key=base64.b64encode(bytes(32)).decode(),
+        seal_key=json.dumps({name: value for name, value in NOTIFY.items() if name != "d"}),
+        products=f"sms-inbox:{hashlib.sha256(SMS_INBOX_SECRET.encode()).hexdigest()}",
+    )
+    fast = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    runner = await start(build(settings, bus, Role.ALL, clock=clock, passwords=fast))
+    host, port = runner.addresses[0][:2]
+    async with aiohttp.ClientSession() as session:
+        yield Running(f"http://{host}:{port}", session, clock, heard, database.owner, database.app)
+    await runner.cleanup()
+
+
+@dataclass
+class Acme:
+    """ACME Crates with its owner Ray signed in."""
+
+    identity: Running
+    org: UUID
+    number: str
+    ray: str
+    owner_id: UUID
+
+    async def add(self, username: str = "Jane", **more: Any) -> UUID:
+        body = {"type": "standard", "name": username, "email": f"{username}@acme.example", "username": username} | more
+        answer = await self.identity.post("/v1/staff", body, token=self.ray)
+        assert answer.status == 201, answer.text
+        return UUID(answer.json["id"])
+
+    async def activate(self, staff: UUID) -> str:
+        """Send the link and use it; what the person types at login."""
+        before = len(self.identity.heard.of(contract.LinkIssued))
+        answer = await self.identity.post(f"/v1/staff/{staff}/activation-email", token=self.ray)
+        assert answer.status == 202, answer.text
+        await self.identity.told(contract.LinkIssued, before + 1)
+        answer = await self.identity.post(
+            "/v1/activations", {"token": self.identity.heard.link(), "password": PASSWORD}
+        )
+        assert answer.status == 200, answer.text
+        return str(answer.json["login"])
+
+
+async def log_in(identity: Running, login: str, factor: str = "email") -> Answer:
+    started = await identity.post("/v1/login", {"login": login, "password": PASSWORD})
+    assert started.status == 200, started.text
+    transaction = started.json["transaction"]
+    before = len(identity.heard.of(contract.CodeIssued))
+    sent = await identity.post("/v1/login/codes", {"transaction": transaction, "factor": factor})
+    assert sent.status == 202, sent.text
+    await identity.told(contract.CodeIssued, before + 1)
+    code = identity.heard.code()
+    return await identity.post("/v1/login/finish", {"transaction": transaction, "factor": factor, "code": code})
+
+
+async def register(identity: Running, name: str = "ACME Crates") -> Acme:
+    before = len(identity.heard.of(contract.LinkIssued))
+    owner = {"name": "Ray", "email": "ray@acme.example", "username": "Ray"}
+    answer = await identity.post("/v1/organisations", {"name": name, "owner": owner})
+    assert answer.status == 201, answer.text
+    await identity.told(contract.LinkIssued, before + 1)
+    owner_id = identity.heard.of(contract.LinkIssued)[-1].staff
+    confirmed = await identity.post("/v1/activations", {"token": identity.heard.link(), "password": PASSWORD})
+    assert confirmed.status == 200, confirmed.text
+    tokens = await log_in(identity, confirmed.json["login"])
+    assert tokens.status == 200, tokens.text
+    number, org = answer.json["number"], UUID(answer.json["organisation"])
+    return Acme(identity, org, number, tokens.json["access_token"], owner_id)
+
+
+@pytest.fixture
+async def acme(identity: Running) -> Acme:
+    return await register(identity)
