@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Bus, Message, Outcome, Queue, Verdict
 from shared.bus.rabbit import RabbitBus

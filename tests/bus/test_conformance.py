@@ -6,9 +6,9 @@ import asyncio
 from typing import Any
 
 import aio_pika
+
 from shared.bus.port import Message, Outcome, Verdict
 from shared.bus.rabbit import RabbitParked
-
 from tests.bus.conftest import TIERS, Ear, Script, World, until
 
 

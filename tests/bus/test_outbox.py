@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+
 import shared.bus
 from deploy.local.databases import Urls
 from shared.bus.consumer import Consumer
@@ -24,7 +25,6 @@ from shared.errors import Invalid
 from shared.ids import RandomIds
 from shared.service import relayed
 from staffgate.contracts.identity import SessionsEnded
-
 from tests.bus.conftest import until
 from tests.conftest import fresh_database
 

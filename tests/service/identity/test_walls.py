@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from staffgate.contracts import identity as contract
 
+from staffgate.contracts import identity as contract
 from tests.service.identity.conftest import Acme, Running, register
 
 TENANT_TABLES = ("organisation", "staff", "link", "login", "code", "session", "refresh_token")

@@ -1,0 +1,1 @@
+"""The story of Jane, played over HTTP against a running suite."""

@@ -1,0 +1,58 @@
+"""What the people of the story do with their hands: open links, type passwords and codes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from deploy.local.demo.world import World, message, newest_message
+
+PASSWORD = "seven miles of copper wire"  # noqa: S105 - everybody's in the story
+_LINK = re.compile(r"token=([\w-]+)")
+_CODE = re.compile(r"\b\d{6,8}\b")
+
+
+class Tokens(msgspec.Struct):
+    access: str
+    refresh: str
+
+
+async def open_link_and_set_password(world: World, token: str) -> str:
+    """GET shows the page and consumes nothing; POST sets the password. The name to log in with."""
+    for _ in range(2):  # a mail scanner opened it before
+        await world.identity.get(f"/activate?token={token}")
+    activated = await world.identity.post("/v1/activations", {"token": token, "password": PASSWORD})
+    return str(activated["login"])
+
+
+async def link_in_email(world: World, to: str, since: int) -> str:
+    mail = await message(world, to, "email", "token=", since)
+    found = _LINK.search(mail["text"])
+    assert found is not None
+    return found[1]
+
+
+async def log_in(world: World, login: str, factor: str, to: str, totp: str = "") -> Tokens:
+    """Password, then the second factor: a code out of the mailbox, or one that the authenticator app shows."""
+    started = await world.identity.post("/v1/login", {"login": login, "password": PASSWORD})
+    code = totp or await _code_from_mailbox(world, started["transaction"], factor, to)
+    finish = {"transaction": started["transaction"], "factor": factor, "code": code}
+    tokens = await world.identity.post("/v1/login/finish", finish)
+    return Tokens(tokens["access_token"], tokens["refresh_token"])
+
+
+async def _code_from_mailbox(world: World, transaction: str, factor: str, to: str) -> str:
+    since = await newest_message(world)
+    await world.identity.post("/v1/login/codes", {"transaction": transaction, "factor": factor}, want=202)
+    kind = "sms" if factor == "sms" else "email"
+    found = _CODE.search((await message(world, to, kind, "", since))["text"])
+    assert found is not None
+    return found[0]
+
+
+async def refresh(world: World, token: str) -> tuple[int, Any]:
+    grant = {"grant_type": "refresh_token", "refresh_token": token}
+    answer = await world.identity.ask("POST", "/oauth/token", data=grant)
+    return answer.status, answer.body

@@ -1,0 +1,240 @@
+"""Jane gets in, is allowed, is refused, is put out and let in again. Each chapter is a step of the story."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pyotp
+
+from deploy.local.demo.inbox import SmsInbox
+from deploy.local.demo.people import Tokens, link_in_email, log_in, open_link_and_set_password, refresh
+from deploy.local.demo.world import Answer, Door, World, eventually, newest_message, require
+
+Tell = Callable[[str], None]
+
+
+class Story:
+    """What is known so far; the chapters are told in order."""
+
+    def __init__(self, world: World, sms_inbox: SmsInbox, tell: Tell) -> None:
+        self.world = world
+        self.sms_inbox = sms_inbox
+        self.tell = tell
+        self.tag = uuid4().hex[:6]  # addresses of this telling: the mailbox remembers older ones
+        self.org = self.ray_id = self.jane_id = UUID(int=0)
+        self.name = ""
+        self.jane_login = ""
+        self.ray = Tokens("", "")
+        self.jane = Tokens("", "")
+        self.link = ""
+
+    @property
+    def chapters(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        return [
+            ("ACME Crates registers", self.register),
+            ("Ray, the owner, selects the organisation username", self.select_username),
+            ("Ray adds Jane and sets what she may do", self.add_jane),
+            ("Ray sends the activation e-mail, twice", self.send_activation),
+            ("Jane opens the link and sets a password", self.activate),
+            ("Jane logs in: password, then a second factor", self.log_in),
+            ("The SMS inbox asks what Jane may do", self.ask),
+            ("Ray raises Management to Use, and sets it back to Deny", self.raise_and_lower),
+            ("Ray suspends Jane", self.suspend),
+            ("Ray reactivates Jane", self.reactivate),
+        ]
+
+    @property
+    def ray_mail(self) -> str:
+        return f"ray-{self.tag}@acme.example"
+
+    @property
+    def jane_mail(self) -> str:
+        return f"jane-{self.tag}@acme.example"
+
+    # --- 1 ----------------------------------------------------------------------------------------------------
+
+    async def register(self) -> None:
+        since = await newest_message(self.world)
+        owner = {"name": "Ray", "email": self.ray_mail, "username": "Ray"}
+        made = await self.world.identity.post("/v1/organisations", {"name": "ACME Crates", "owner": owner}, want=201)
+        self.org = UUID(made["organisation"])
+        self.tell(f"organisation number {made['number']}; a confirmation link is on its way to {self.ray_mail}")
+        token = await link_in_email(self.world, self.ray_mail, since)
+        login = await open_link_and_set_password(self.world, token)
+        self.tell(f"e-mail confirmed by link, password set; Ray logs in as {login}")
+        self.ray = await log_in(self.world, login, "email", self.ray_mail)
+        self.ray_id = UUID((await self.world.identity.get("/v1/me", token=self.ray.access))["id"])
+
+    async def select_username(self) -> None:
+        path = "/v1/organisation/username"
+        for name in ("AcmeCrates", f"AcmeCrates-{self.tag}"):
+            answer = await self.world.identity.ask("POST", path, token=self.ray.access, json={"username": name})
+            if answer.status == 200:
+                break
+            require(_problem(answer) == "username_taken", f"{name} was refused: {answer.text}")
+            self.tell(f"{name} is taken by an earlier telling, and never given out again")
+        require(answer.status == 200, f"no username could be selected: {answer.text}")
+        self.name = name
+        again = await self.world.identity.ask("POST", path, token=self.ray.access, json={"username": "AcmeTeam"})
+        require(_problem(again) == "username_selected", f"a second selection was not refused: {again.text}")
+        self.tell(f"{name}, once and for ever: a second selection is refused")
+
+    # --- 2, 3, 4 ----------------------------------------------------------------------------------------------
+
+    async def add_jane(self) -> None:
+        await self.sms_inbox.furnish(self.org)
+        self.tell('the SMS inbox makes its inboxes known: "Sales Team" and "Management"')
+        jane = {"type": "standard", "name": "Jane", "username": "Jane", "email": self.jane_mail}
+        jane |= {"mobile": "+61 491 570 006", "default_level": "deny"}
+        added = await self.world.identity.post("/v1/staff", jane, token=self.ray.access, want=201)
+        self.jane_id = UUID(added["id"])
+        require(added["status"] == "invited", f"Jane shows as {added['status']}")
+        self.tell("Jane: standard user, default level Deny, not activated")
+        await self.grant({"section": "sms"}, "read")
+        await self.grant({"section": "sms", "item": "inbox:sales"}, "use")
+        await self.grant({"section": "sms", "item": "inbox:management"}, "deny")
+        self.tell('grants: section SMS Read, inbox "Sales Team" Use, inbox "Management" Deny')
+
+    async def send_activation(self) -> None:
+        path, since = f"/v1/staff/{self.jane_id}/activation-email", await newest_message(self.world)
+        await self.world.identity.post(path, token=self.ray.access, want=202)
+        old = await link_in_email(self.world, self.jane_mail, since)
+        since = await newest_message(self.world)
+        sent = await self.world.identity.post(path, token=self.ray.access, want=202)
+        require(sent["sent_count"] == 2, f"sent {sent['sent_count']} times")
+        self.link = await link_in_email(self.world, self.jane_mail, since)
+        dead = await self.world.identity.ask("GET", f"/activate?token={old}")
+        require(dead.status == 410, f"the older link still answers {dead.status}")
+        self.tell("two e-mails are in the mailbox; the newer link killed the older one")
+
+    async def activate(self) -> None:
+        self.jane_login = await open_link_and_set_password(self.world, self.link)
+        again = await self.world.identity.ask("GET", f"/activate?token={self.link}")
+        require(again.status == 410, "the link could be used twice")
+        shown = await self.world.identity.get(f"/v1/staff/{self.jane_id}", token=self.ray.access)
+        require(shown["status"] == "active", f"Jane shows as {shown['status']}")
+        self.tell("opening the link consumed nothing, sending the form did; Jane is active, and not logged in by it")
+
+    # --- 5 ----------------------------------------------------------------------------------------------------
+
+    async def log_in(self) -> None:
+        by_mail = await log_in(self.world, self.jane_login, "email", self.jane_mail)
+        self.tell(f"{self.jane_login} with a code by e-mail: an access token for five minutes")
+        await log_in(self.world, self.jane_login, "sms", "+61491570006")
+        self.tell("with a code by SMS")
+        enrolment = await self.world.identity.post("/v1/me/factors/totp", token=by_mail.access, want=201)
+        app = pyotp.TOTP(enrolment["secret"])
+        code = {
+            "code": app.at(for_time=datetime.now(UTC), counter_offset=-1)
+        }  # the present one is kept for the login that follows
+        await self.world.identity.post("/v1/me/factors/totp/confirm", code, token=by_mail.access, want=204)
+        self.jane = await log_in(self.world, self.jane_login, "totp", "", app.now())
+        self.tell("with an authenticator app, after enrolling it")
+        status, tokens = await refresh(self.world, self.jane.refresh)
+        require(status == 200 and tokens["refresh_token"] != self.jane.refresh, "the refresh token did not rotate")
+        self.jane = Tokens(tokens["access_token"], tokens["refresh_token"])
+        self.tell("her refresh token rotates")
+
+    # --- 6, 7 -------------------------------------------------------------------------------------------------
+
+    async def ask(self) -> None:
+        await self.product("POST", "/inboxes/sales/messages", 201)
+        self.tell('send from "Sales Team": yes')
+        await self.product("GET", "/inboxes/management/messages", 404)
+        self.tell('read "Management": no, as if it did not exist')
+        seen = (await self.product("GET", "/inboxes", 200)).body
+        require(seen == ["Sales Team"], f"Jane sees {seen}")
+        self.tell("Jane sees: Sales Team")
+
+    async def raise_and_lower(self) -> None:
+        for door in self.world.authz:
+            require(not await self.decided(door, "sms.read", "management"), "Management was open too early")
+        await self.grant({"section": "sms", "item": "inbox:management"}, "use")
+        await self.product("GET", "/inboxes/management/messages", 200)
+        await self.agreed("sms.read", "management", True, "Use")
+        seen = (await self.product("GET", "/inboxes", 200)).body
+        require(sorted(seen) == ["Management", "Sales Team"], f"Jane sees {seen}")
+        await self.grant({"section": "sms", "item": "inbox:management"}, "deny")
+        await self.agreed("sms.read", "management", False, "Deny")
+        await self.product("GET", "/inboxes/management/messages", 404)
+
+    async def agreed(self, action: str, inbox: str, want: bool, level: str) -> None:
+        """Every replica of authz says so, each out of its own cache, within a second."""
+
+        async def look() -> bool:
+            return all([await self.decided(door, action, inbox) is want for door in self.world.authz])
+
+        _, ms = await eventually(look, 1, f"not every replica heard that Management is {level}")
+        self.tell(f"Management is {level}: {len(self.world.authz)} authz replica(s) agree after {ms:.0f} ms")
+
+    # --- 8 ----------------------------------------------------------------------------------------------------
+
+    async def suspend(self) -> None:
+        doors = {
+            "identity": (self.world.identity, "/v1/me"),
+            "authz": (self.world.authz[0], "/v1/me/permissions"),
+            "notify": (self.world.notify, "/v1/deliveries"),
+        }
+        for door, path in doors.values():
+            await door.get(path, token=self.jane.access)
+        started = time.perf_counter()
+        await self.world.identity.post(f"/v1/staff/{self.jane_id}/suspend", token=self.ray.access)
+        for name, (door, path) in doors.items():
+            await self.refused(name, door, path, started)
+        await self.refused_by_checks(started)
+        status, _ = await refresh(self.world, self.jane.refresh)
+        require(status == 400, f"her refresh answered {status}")
+        self.tell("her refresh fails")
+
+    async def refused(self, name: str, door: Door, path: str, started: float) -> None:
+        async def look() -> bool:
+            return (await door.ask("GET", path, token=self.jane.access)).status == 401
+
+        await eventually(look, 1, f"{name} still takes her access token")
+        self.tell(f"{name} refuses her unexpired access token after {(time.perf_counter() - started) * 1000:.0f} ms")
+
+    async def refused_by_checks(self, started: float) -> None:
+        async def look() -> bool:
+            return not any([await self.decided(door, "sms.send", "sales") for door in self.world.authz])
+
+        await eventually(look, 1, "checks still say yes")
+        self.tell(f"every check says no after {(time.perf_counter() - started) * 1000:.0f} ms")
+
+    async def reactivate(self) -> None:
+        await self.world.identity.post(f"/v1/staff/{self.jane_id}/reactivate", token=self.ray.access)
+        self.jane = await log_in(self.world, self.jane_login, "email", self.jane_mail)
+
+        async def look() -> bool:
+            return all([await self.decided(door, "sms.send", "sales") for door in self.world.authz])
+
+        _, ms = await eventually(look, 1, "checks still say no")
+        await self.product("POST", "/inboxes/sales/messages", 201)
+        self.tell(f"she logs in again, and sends from Sales Team as before ({ms:.0f} ms)")
+
+    # --- asking -----------------------------------------------------------------------------------------------
+
+    async def grant(self, target: dict[str, str], level: str) -> None:
+        body = {"target": target, "level": level}
+        await self.world.authz[0].put(f"/v1/staff/{self.jane_id}/grants", body, token=self.ray.access)
+
+    async def product(self, method: str, path: str, want: int) -> Answer:
+        answer = await self.world.inbox.ask(method, path, token=self.jane.access)
+        require(answer.status == want, f"the SMS inbox answered {answer.status} to {method} {path}, not {want}")
+        return answer
+
+    async def decided(self, door: Door, action: str, inbox: str) -> bool:
+        question: dict[str, Any] = {
+            "subject": {"type": "staff", "id": str(self.jane_id)},
+            "action": {"name": action},
+            "resource": {"type": "inbox", "id": inbox},
+        }
+        answer = await door.post("/access/v1/evaluation", question, token=await self.world.product.token())
+        return bool(answer["decision"])
+
+
+def _problem(answer: Answer) -> str:
+    return str(answer.body.get("type", "")).rpartition(":")[2] if isinstance(answer.body, dict) else ""
