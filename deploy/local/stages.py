@@ -1,0 +1,58 @@
+"""`./dev test`, `lint` and `bench`: stages in order, and the first that fails ends it and is named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from deploy.local.options import ROOT
+
+# A stage is a name and what to run with this Python.
+Stage = tuple[str, list[str]]
+_CHECKED = ("sdk", "shared", "services", "deploy")
+
+LINT: list[Stage] = [
+    ("style (ruff check)", ["-m", "ruff", "check"]),
+    ("format (ruff format)", ["-m", "ruff", "format", "--check"]),
+    ("types (mypy)", ["-m", "mypy", *(part for part in _CHECKED if any((ROOT / part).rglob("*.py")))]),
+]
+
+
+def test(pytest_args: Sequence[str], *, long: bool) -> int:
+    if long:
+        os.environ["STAFFGATE_LONG"] = "1"
+    return _run([*LINT, ("tests (pytest)", ["-m", "pytest", *pytest_args])])
+
+
+def lint() -> int:
+    return _run(LINT)
+
+
+def bench(args: Sequence[str]) -> int:
+    found = sorted((ROOT / "benchmarks").glob("bench_*.py"))
+    if not found:
+        print("There are no benchmarks yet; they will be in benchmarks/.")
+        return 0
+    return _run([(f"benchmark {file.stem}", [str(file), *args]) for file in found])
+
+
+def _run(stages: list[Stage]) -> int:
+    began = time.monotonic()
+    for name, argv in stages:
+        code = _stage(name, argv)
+        if code:
+            print(f"\n{name} failed (exit code {code}).", file=sys.stderr)
+            return 1
+    print(f"\nAll passed in {time.monotonic() - began:.0f} s.")
+    return 0
+
+
+def _stage(name: str, argv: list[str]) -> int:
+    print(f"--- {name}", flush=True)
+    began = time.monotonic()
+    code = subprocess.run([sys.executable, *argv], cwd=ROOT, check=False).returncode
+    print(f"    {time.monotonic() - began:.1f} s", flush=True)
+    return code
