@@ -96,8 +96,10 @@ class Access:
             self._due.clear()
             loaded = await self._load(identity)
             wait = _EVERY_HEARING if loaded and self._hearing else _EVERY_DEAF
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._due.wait()
 
     async def _load(self, identity: IdentityClient) -> bool:
         try:

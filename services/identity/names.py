@@ -28,6 +28,6 @@ def number(legible: str) -> str:
 def split_login(login: str) -> tuple[str, str] | None:
     """`AcmeCrates\\Jane`, with or without spaces around the backslash, as two keys; None where it can't be read so."""
     organisation, separator, person = login.partition("\\")
-    if not separator or "\\" in person or not organisation.strip() or not person.strip():
+    if not separator or "\\" in person or "\0" in login or not organisation.strip() or not person.strip():
         return None
     return key(organisation), key(person)

@@ -72,7 +72,7 @@ class Operation:
         if "query" in self.types:
             arguments["query"] = _convert(dict(request.query), self.types["query"], "query string")
         if "source" in self.types:
-            arguments["source"] = Source(request.remote or "", request.headers.get(hdrs.USER_AGENT, "")[:200])
+            arguments["source"] = Source(request.remote or "", _agent(request))
         if self._body is not None:
             arguments["body"] = await self._json(request)
         if "form" in self.types:
@@ -99,9 +99,10 @@ class Operation:
         if request.content_type != JSON:
             raise Malformed("wrong_content_type", f"Send the body as Content-Type: {JSON}.")
         assert self._body is not None
-        body = await request.read()
         try:
-            return self._body.decode(body)
+            return self._body.decode(await request.read())
+        except web.RequestPayloadError as fault:
+            raise _unreadable() from fault
         except msgspec.ValidationError as fault:
             raise _invalid(fault, "body") from fault
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
@@ -112,6 +113,8 @@ class Operation:
             raise Malformed("wrong_content_type", f"Send the body as Content-Type: {FORM}.")
         try:
             fields = dict(await request.post())
+        except web.RequestPayloadError as fault:
+            raise _unreadable() from fault
         except (ValueError, LookupError) as fault:
             raise Malformed("malformed_form", "The body is not an urlencoded form.") from fault
         return _convert(fields, self.types["form"], "form")
@@ -161,6 +164,11 @@ def _route(operation: Operation, service: object, authenticate: Authenticate) ->
     return web.route(operation.method, operation.path, handle)
 
 
+def _agent(request: web.Request) -> str:
+    """As text that can be stored: bytes that are no UTF-8 come as lone surrogates."""
+    return request.headers.get(hdrs.USER_AGENT, "")[:200].encode(errors="replace").decode()
+
+
 def _callers(annotation: Any) -> tuple[type, ...]:
     if annotation is None:
         return ()
@@ -177,6 +185,10 @@ def _convert(values: dict[str, Any], kind: Any, where: str) -> object:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as fault:
         raise _invalid(fault, where) from fault
+
+
+def _unreadable() -> Malformed:
+    return Malformed("malformed_body", "The body is not encoded as its Content-Encoding says.")
 
 
 def _invalid(fault: msgspec.ValidationError, where: str) -> Invalid:

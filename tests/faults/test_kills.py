@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 
 import aiohttp
@@ -51,6 +52,18 @@ async def test_the_story_goes_on_after_a_kill(platform: Platform, story: Story, 
     activations = Counter(mail["message_id"] for mail in mails.body if "token=" in mail["text"])
     # Between the SMTP server's 250 and the commit lies the one window for a double; it carries the same Message-ID.
     assert len(activations) == 1
+
+
+@pytest.mark.long
+async def test_the_story_goes_on_whatever_dies_between_its_chapters(platform: Platform, story: Story) -> None:
+    victims = itertools.cycle(["postgres", "notify", "rabbitmq", "identity", "authz", "authz-2"])
+    for _, chapter in story.chapters:
+        await settled(platform)
+        victim = next(victims)
+        platform.kill(victim)
+        await platform.restart(victim)
+        await settled(platform)
+        await chapter()
 
 
 async def test_200_activations_while_rabbitmq_is_down_all_arrive_once(platform: Platform, story: Story) -> None:

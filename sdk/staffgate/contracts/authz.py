@@ -127,6 +127,35 @@ class ResourcesFound(msgspec.Struct, kw_only=True):
     results: list[FoundResource]
 
 
+class Metadata(msgspec.Struct, kw_only=True):
+    """AuthZEN 1.0 section 9: where decisions are made."""
+
+    policy_decision_point: str
+    access_evaluation_endpoint: str
+    search_resource_endpoint: str
+
+
+# --- the caller's own -----------------------------------------------------------------------------------------
+
+
+class SectionPermissions(msgspec.Struct, kw_only=True):
+    """What is allowed in a section, and why: `rule` and `target` are of the grant that says so, where one does."""
+
+    section: str
+    label: str
+    actions: list[str]
+    level: Level
+    reason: str
+    rule: UUID | None
+    target: Target | None
+    sections: list[SectionPermissions]
+
+
+class Permissions(msgspec.Struct, kw_only=True):
+    sections: list[SectionPermissions]
+    revision: int
+
+
 # --- events ---------------------------------------------------------------------------------------------------
 
 

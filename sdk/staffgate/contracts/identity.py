@@ -14,19 +14,26 @@ from staffgate.contracts.caller import StaffType
 from staffgate.contracts.event import Event, Stated
 from staffgate.contracts.level import Level
 
+# `$` alone would let a line feed through at the end, and with it another header into an e-mail.
+_END = r"$(?!\n)"
+_TEXT = r"[^\x00-\x1f\x7f<>]"
+_IN_EMAIL = r"[^@\s\x00-\x1f\x7f,;<>()\[\]\\\"]"
+_IN_DOMAIN = r"[^@\s.\x00-\x1f\x7f,;<>()\[\]\\\"]"
+
 # One shape for both, so that `Organisation\Person` has exactly one reading: a letter or digit first, no separator inside.
-Username = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"^[^\W_][\w.\-]*$")]
-PersonName = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f<>]*\S[^\x00-\x1f\x7f<>]*$")]
-Email = Annotated[
-    str,
-    Meta(
-        max_length=254,
-        pattern=r"^[^@\s\x00-\x1f\x7f,;<>()\[\]\\\"]+@[^@\s\x00-\x1f\x7f,;<>()\[\]\\\"]+\.[^@\s.\x00-\x1f\x7f,;<>()\[\]\\\"]+$",
-    ),
+Username = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"^[^\W_][\w.\-]*" + _END)]
+PersonName = Annotated[
+    str, Meta(min_length=1, max_length=120, pattern=rf"^{_TEXT}*[^\s\x00-\x1f\x7f<>]{_TEXT}*" + _END)
 ]
+Email = Annotated[str, Meta(max_length=254, pattern=rf"^{_IN_EMAIL}+@{_IN_EMAIL}+\.{_IN_DOMAIN}+" + _END)]
 Mobile = Annotated[
     str,
-    Meta(min_length=5, max_length=32, pattern=r"^\+[0-9 ()\-]+$", description="International form, +61 400 000 000"),
+    Meta(
+        min_length=5,
+        max_length=32,
+        pattern=r"^\+[0-9 ()\-]+" + _END,
+        description="International form, +61 400 000 000",
+    ),
 ]
 Password = Annotated[
     str, Meta(max_length=256, description="8 to 256 characters; no other rule than that it is hard to guess")
@@ -166,7 +173,7 @@ class CodeSent(msgspec.Struct, kw_only=True):
 class FinishLogin(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     transaction: Secret
     factor: FactorKind
-    code: Annotated[str, Meta(min_length=6, max_length=8, pattern=r"^[0-9]+$")]
+    code: Annotated[str, Meta(min_length=6, max_length=8, pattern=r"^[0-9]+" + _END)]
 
 
 class Tokens(msgspec.Struct, kw_only=True):
@@ -198,7 +205,7 @@ class TotpEnrolment(msgspec.Struct, kw_only=True):
 
 
 class ConfirmTotp(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    code: Annotated[str, Meta(min_length=6, max_length=6, pattern=r"^[0-9]+$")]
+    code: Annotated[str, Meta(min_length=6, max_length=6, pattern=r"^[0-9]+" + _END)]
 
 
 class KeySet(msgspec.Struct, kw_only=True):

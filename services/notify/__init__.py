@@ -1,0 +1,1 @@
+"""notify: e-mails and SMS to staff, sent once, in time, or reported."""

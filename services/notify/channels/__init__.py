@@ -1,0 +1,1 @@
+"""The ways to reach somebody. Each is a port's width from the rest."""

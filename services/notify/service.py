@@ -1,0 +1,12 @@
+"""What notify's operations work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.notify.deliveries import Deliveries
+
+
+@dataclass(frozen=True)
+class Notify:
+    deliveries: Deliveries

@@ -1,0 +1,233 @@
+"""Several dispatchers, and what happens when one dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from services.notify import store
+from shared.db import Database, Tx
+from shared.service import Role
+from staffgate.contracts.notify import DeliveryState
+from tests.service.notify.conftest import IDS, Running, code_issued, link_issued, until
+
+
+async def test_a_message_that_was_claimed_by_one_who_died_is_taken_over(surroundings: Running) -> None:
+    """Dead between the claim and the sending: nothing has left, and it does when the lease has run out."""
+    stop = await surroundings.start(Role.HTTP)
+    event = link_issued(surroundings.clock)
+    await queued_by_hand(surroundings, event.link)
+    await surroundings.owner.execute("UPDATE delivery SET sealed = $1", event.sealed)
+    now = surroundings.clock.now()
+    await surroundings.owner.execute(
+        "UPDATE delivery SET state = 'sending', attempts = 1, claimed_until = $1", now + timedelta(seconds=30)
+    )
+    await stop()
+    await surroundings.start()
+    other = link_issued(surroundings.clock, staff=IDS.uuid())
+    await surroundings.publish(other)
+    await surroundings.row(other.link, "sent")
+    assert not [mail for mail in surroundings.mailbox.mails if str(event.link) in mail["Message-ID"]]
+    surroundings.clock.advance(seconds=30)
+    assert (await surroundings.row(event.link, "sent"))["attempts"] == 2
+    assert len(surroundings.mailbox.mails) == 2
+
+
+async def queued_by_hand(notify: Running, id: object) -> None:
+    now = notify.clock.now()
+    await notify.owner.execute(
+        "INSERT INTO delivery (org, id, staff, channel, template, priority, state, sealed, next_attempt_at, issued_at,"
+        " created_at, deadline, traceparent)"
+        " VALUES ($1, $2, $1, 'email', 'activate', 10, 'queued', '', $3, $3, $3, $4, '')",
+        IDS.uuid(), id, now, now + timedelta(hours=1),
+    )  # fmt: skip
+
+
+async def test_one_who_dies_before_the_answer_is_recorded_doubles_with_the_same_message_id(
+    surroundings: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one window that can't be closed: the server has it, and nobody wrote that down."""
+    finish, died = store.finish_anywhere, asyncio.Event()
+
+    async def die(*_arguments: object) -> bool:
+        died.set()
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(store, "finish_anywhere", die)
+    stop = await surroundings.start()
+    event = link_issued(surroundings.clock)
+    await surroundings.publish(event)
+    await until(died.is_set)
+    await stop()
+    monkeypatch.setattr(store, "finish_anywhere", finish)
+    row = await surroundings.row(event.link, "sending")
+    assert row["attempts"] == 1
+    surroundings.clock.advance(seconds=31)
+    await surroundings.start(Role.WORKER)
+    assert (await surroundings.row(event.link, "sent"))["attempts"] == 2
+    first, second = surroundings.mailbox.mails
+    assert first["Message-ID"] == second["Message-ID"] == f"<{event.link}@staffgate.example>"
+
+
+async def test_one_who_was_overtaken_writes_nothing_over(notify: Running) -> None:
+    """It hung until its lease ran out; what the other one recorded stands."""
+    notify.mailbox.hold = asyncio.Event()
+    event = link_issued(notify.clock)
+    await notify.publish(event)
+    await until(lambda: notify.mailbox.tried)
+    await notify.owner.execute(
+        "UPDATE delivery SET attempts = 2, state = 'failed', sealed = NULL, claimed_until = NULL, finished_at = now(),"
+        " last_answer = 'by another'"
+    )
+    notify.mailbox.hold.set()
+    await until(lambda: notify.mailbox.mails)
+    after = link_issued(notify.clock, staff=IDS.uuid())
+    await notify.publish(after)
+    await notify.row(after.link, "sent")
+    row = await notify.row(event.link, "failed")
+    assert row["last_answer"] == "by another"
+
+
+async def test_two_processes_send_each_of_200_once(surroundings: Running) -> None:
+    await surroundings.start(Role.HTTP)
+    events = [link_issued(surroundings.clock, staff=IDS.uuid(), to=f"jane{n}@acme.example") for n in range(200)]
+    for event in events:
+        await surroundings.publish(event)
+    await surroundings.start(Role.WORKER)
+    await surroundings.start(Role.WORKER)
+
+    async def over() -> bool:
+        query = "SELECT count(*) FROM delivery WHERE state = 'sent'"
+        return int(await surroundings.owner.fetchval(query)) == 200
+
+    await until(over, 30)
+    received = Counter(mail["X-RcptTo"] for mail in surroundings.mailbox.mails)
+    assert received == {f"jane{n}@acme.example": 1 for n in range(200)}
+    assert {row["attempts"] for row in await surroundings.rows()} == {1}
+
+
+async def test_both_of_two_processes_claim_but_never_the_same(surroundings: Running) -> None:
+    stop = await surroundings.start(Role.HTTP)
+    await stop()
+    for _ in range(50):
+        await queued_by_hand(surroundings, IDS.uuid())
+    await surroundings.owner.execute("UPDATE delivery SET sealed = 'x'")
+    db = database(surroundings)
+    async with db.opened(), db.begin_anywhere() as one, db.begin_anywhere() as two:
+        ours, theirs = await claim(one, 30), await claim(two, 30)
+    assert (len(ours), len(theirs)) == (30, 20)
+    assert not {row.id for row in ours} & {row.id for row in theirs}
+
+
+def database(notify: Running) -> Database:
+    async def nowhere(_tx: Tx, _event: object) -> None: ...
+
+    return Database(
+        notify.settings.database_url, clock=notify.clock, ids=IDS, write_event=nowhere, committed=lambda: None
+    )
+
+
+async def claim(tx: Tx, count: int) -> list[store.Claim]:
+    now = tx.database.clock.now()
+    return await store.claim_anywhere(tx, "email", now, now + timedelta(seconds=30), count)
+
+
+async def test_codes_go_before_links(surroundings: Running) -> None:
+    await surroundings.start(Role.HTTP)
+    links = [link_issued(surroundings.clock, staff=IDS.uuid(), to="ray@acme.example") for _ in range(50)]
+    for event in [*links, code := code_issued(surroundings.clock, "email")]:
+        await surroundings.publish(event)
+    surroundings.mailbox.hold = asyncio.Event()
+    surroundings.mailbox.answers["ray@acme.example"] = ["451 busy"] * 16
+    await surroundings.start(Role.WORKER)
+    surroundings.mailbox.hold.set()
+    await surroundings.row(code.code, "sent")
+    before = surroundings.mailbox.mails.index(surroundings.mailbox.to("jane@acme.example")[0])
+    assert before <= 16  # it was received last of 51, and waited for nobody but those who were on their way already
+
+
+async def test_one_channel_that_hangs_does_not_hold_up_the_other(notify: Running) -> None:
+    notify.mailbox.hold = asyncio.Event()
+    for _ in range(20):
+        await notify.publish(link_issued(notify.clock, staff=IDS.uuid()))
+    await until(lambda: len(notify.mailbox.tried) == 8)
+    code = code_issued(notify.clock)
+    await notify.publish(code)
+    await notify.row(code.code, "sent")
+    notify.mailbox.hold.set()
+    await until(lambda: len(notify.mailbox.mails) == 20)
+
+
+async def test_stopping_finishes_what_is_on_its_way(surroundings: Running) -> None:
+    stop = await surroundings.start()
+    surroundings.mailbox.hold = asyncio.Event()
+    event = link_issued(surroundings.clock)
+    await surroundings.publish(event)
+    await until(lambda: surroundings.mailbox.tried)
+    stopping = asyncio.ensure_future(stop())
+    await until(lambda: not surroundings.bus.connected)
+    surroundings.mailbox.hold.set()
+    await stopping
+    assert (await surroundings.row(event.link, "sent"))["attempts"] == 1
+
+
+async def test_a_database_that_goes_away_kills_nobody(notify: Running, postgres: str) -> None:
+    """Every connection cut, again and again, while messages come and go."""
+    admin, name = await asyncpg.connect(postgres), await notify.owner.fetchval("SELECT current_database()")
+    events = [link_issued(notify.clock, staff=IDS.uuid()) for _ in range(60)]
+    for first in range(0, 60, 10):
+        before = len(notify.mailbox.mails)
+        for event in events[first : first + 10]:
+            await notify.publish(event)
+        await notify.mailbox.more_than(before)
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND usename = 'notify'", name
+        )
+    await admin.close()
+
+    async def recorded() -> bool:
+        notify.clock.advance(seconds=1)  # a claim whose commit was cut off runs out like any other
+        states = [row["state"] for row in await notify.rows()]
+        return len(states) == 60 and set(states) == {"sent"}
+
+    await until(recorded, 30)
+    received_ids = {mail["Message-ID"] for mail in notify.mailbox.mails}
+    assert received_ids == {f"<{event.link}@staffgate.example>" for event in events}
+
+
+async def test_a_seal_that_does_not_open_is_reported_and_nobody_else_suffers(notify: Running) -> None:
+    """It may be our key that is wrong: nothing is thrown away before its time."""
+    strange = link_issued(notify.clock, seal_for=IDS.uuid())
+    good = link_issued(notify.clock, staff=IDS.uuid())
+    await notify.publish(strange)
+    await notify.publish(good)
+    await notify.row(good.link, "sent")
+    row = await notify.row(strange.link, "queued")
+    assert row["last_answer"] == "the seal was made for something else"
+    notify.clock.advance(hours=24)
+    assert (await notify.row(strange.link, "expired"))["sealed"] is None
+
+
+async def test_faults_of_ours_tell_no_secret(
+    notify: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise RuntimeError("jane@acme.example 82461937")
+
+    monkeypatch.setattr("services.notify.templates.Templates.link", broken)
+    event = link_issued(notify.clock)
+    await notify.publish(event)
+    row = await until(
+        lambda: notify.owner.fetchrow("SELECT * FROM delivery WHERE attempts = 1 AND state = $1", DeliveryState.QUEUED)
+    )
+    assert row["last_answer"] == "our fault: RuntimeError"
+    logged = capsys.readouterr().out
+    assert "delivery.fault" in logged
+    assert "jane@" not in logged
+    monkeypatch.undo()
+    notify.clock.advance(seconds=2)
+    await notify.row(event.link, "sent")

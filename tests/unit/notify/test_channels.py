@@ -1,0 +1,111 @@
+"""What leaves, and what is kept of the answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.notify.channels.email import EmailChannel, Server
+from services.notify.channels.port import Outgoing, Rejected, fit_to_keep
+from services.notify.channels.sms import SmsChannel
+
+ID = UUID("01990000-0000-7000-8000-000000000001")
+CHANNEL = EmailChannel("smtp://127.0.0.1:25?tls=none", "Staffgate <no-reply@acme.example>")
+
+
+def outgoing(**changed: str) -> Outgoing:
+    message = Outgoing(
+        id=ID,
+        to="jane@acme.example",
+        subject="Hello",
+        text="text",
+        html="<p>text</p>",
+        sent_at=datetime(2026, 11, 22, 9, 0, tzinfo=UTC),
+    )
+    return msgspec.structs.replace(message, **changed)
+
+
+def test_the_letter() -> None:
+    letter = CHANNEL._letter(outgoing(text="Zoë", html="<p>Zoë</p>"))
+    assert letter["From"] == "Staffgate <no-reply@acme.example>"
+    assert letter["To"] == "jane@acme.example"
+    assert letter["Message-ID"] == f"<{ID}@acme.example>"
+    assert letter["Date"] == "Sun, 22 Nov 2026 09:00:00 +0000"
+    assert letter["Auto-Submitted"] == "auto-generated"
+    assert [part.get_content_type() for part in letter.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    assert bytes(letter).isascii()
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "jane@acme.example\r\nBcc: all@evil.example",
+        "jane@acme.example\nX: y",
+        "jane@acme.example, all@evil.example",
+        "<jane@acme.example> SIZE=1",
+        "jane\x00@acme.example",
+        "jane",
+        "",
+    ],
+)
+def test_an_address_is_one_address_and_no_header(to: str) -> None:
+    with pytest.raises(Rejected):
+        CHANNEL._letter(outgoing(to=to))
+
+
+@pytest.mark.parametrize("subject", ["Hello\r\nBcc: all@evil.example", "Hello\nthere", "Hello\rthere"])
+def test_a_subject_is_one_line(subject: str) -> None:
+    with pytest.raises(Rejected):
+        CHANNEL._letter(outgoing(subject=subject))
+
+
+@given(to=st.text(max_size=60), subject=st.text(max_size=60))
+def test_no_text_makes_a_header(to: str, subject: str) -> None:
+    try:
+        letter = CHANNEL._letter(outgoing(to=to, subject=subject))
+    except Rejected:
+        return
+    assert letter.keys() == [
+        "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type",
+    ]  # fmt: skip
+
+
+async def test_a_number_has_to_be_one() -> None:
+    channel = SmsChannel("http://AC1:secret@127.0.0.1:9", "Staffgate")
+    async with channel.opened():
+        for number in ("0400 000 000", "+61\r\nFrom: x", "", "+61;ext=1"):
+            with pytest.raises(Rejected):
+                await channel.send(outgoing(to=number))
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mail.acme.example", ("mail.acme.example", 587, None, None, "starttls")),
+        ("smtp://mail.acme.example:25?tls=none", ("mail.acme.example", 25, None, None, "none")),
+        ("smtps://us%40er:p%3Aw@mail.acme.example", ("mail.acme.example", 465, "us@er", "p:w", "from the start")),
+        ("smtp://u:p@[::1]:2525/?tls=starttls", ("::1", 2525, "u", "p", "starttls")),
+    ],
+)
+def test_servers_are_named_by_url(url: str, server: tuple[object, ...]) -> None:
+    assert msgspec.structs.astuple(Server.at(url)) == server
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        ("550 5.1.1 <jane@acme.example>: no such user", "550 5.1.1 *** no such user"),
+        ("250 2.0.0 Ok: queued as 4F1A2B3C4D", "250 2.0.0 Ok: queued as 4F1A2B3C4D"),
+        ("400 error 21211 The 'To' number +61 400 000 000 is not valid", "400 error 21211 The 'To' number *** is not valid"),
+        ("554 spam: code 82461937, see https://id.acme.example/activate?token=Zm9v", "554 spam: code ***, see ***"),
+        ("451 try\r\nagain\x1b[31m later", "451 try again [31m later"),
+        ("x" * 500, "x" * 200),
+    ],
+)  # fmt: skip
+def test_answers_are_kept_without_what_is_private(answer: str, kept: str) -> None:
+    assert fit_to_keep(answer) == kept
