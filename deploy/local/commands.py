@@ -24,13 +24,16 @@ _DOWN = 60.0
 
 def up(options: Options, arguments: argparse.Namespace) -> int:
     _make_folder(options.state)
-    already = _running_or_starting(options.state)
-    if already:
-        print(f"Staffgate is already running.\n\n{_status(already)}")
-        return 0
     if arguments.tell is not None:
         return _supervise_for(arguments.tell, options)
-    return _up_detached(options) if arguments.detach else _up_here(options)
+    if _shown_as_running(options.state):
+        return 0
+    try:
+        return _up_detached(options) if arguments.detach else _up_here(options)
+    except PlatformError:
+        if _shown_as_running(options.state):  # two at the same moment: the other one was first
+            return 0
+        raise
 
 
 def down(options: Options, _arguments: argparse.Namespace) -> int:
@@ -94,9 +97,9 @@ def demo(options: Options, arguments: argparse.Namespace) -> int:
 
 def parked(options: Options, arguments: argparse.Namespace) -> int:
     record = _required(options)
-    if "amqp" not in record.urls and not options.amqp_url:
+    if "amqp" not in record.urls:
         raise PlatformError("This suite runs over the in-memory bus, which parks nothing: start it with RabbitMQ.")
-    os.environ["STAFFGATE_AMQP_URL"] = options.amqp_url or record.urls["amqp"]
+    os.environ["STAFFGATE_AMQP_URL"] = record.urls["amqp"]
     return _run_module("shared.bus", "parked", *arguments.rest)
 
 
@@ -184,19 +187,23 @@ def _make_folder(state: Path) -> None:
         ) from error
 
 
+def _shown_as_running(state: Path) -> bool:
+    record = _running_or_starting(state)
+    if record:
+        print(f"Staffgate is already running.\n\n{_status(record)}")
+    return record is not None
+
+
 def _running_or_starting(state: Path) -> Record | None:
-    """Somebody else's start is waited for, so that who asked twice also gets a suite that is ready."""
-    record = records.running(state)
-    if record and record.state == "stopping":
-        wait_until(lambda: not records.running(state), _DOWN, 0.05)
-    elif record:
-        wait_until(lambda: not _still_starting(state), 120, 0.1)
+    """Somebody else's start is waited for, so that who asked twice also gets a suite that is ready; and so is
+    somebody else's stop."""
+
+    def settled() -> bool:
+        record = records.running(state)
+        return (record is not None and record.state == "ready") or not records.is_claimed(state)
+
+    wait_until(settled, 120, 0.1)
     return records.running(state)
-
-
-def _still_starting(state: Path) -> bool:
-    record = records.running(state)
-    return record is not None and record.state == "starting"
 
 
 def _required(options: Options) -> Record:

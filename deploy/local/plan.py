@@ -14,10 +14,11 @@ class Planned:
     module: str
     environment: Callable[[Settings], dict[str, str]]
     ports: tuple[str, ...]  # the fields of Ports on which it has to be ready
+    gated: bool = False  # started early, to wait behind deploy.local.gate for the broker
 
 
 def _service(name: str, module: str) -> Planned:
-    return Planned(name, module, lambda settings: settings.service(name), (name.replace("-", "_"),))
+    return Planned(name, module, lambda settings: settings.service(name), (name.replace("-", "_"),), gated=True)
 
 
 # authz twice, with one database: what a revoke has to reach is never a single process.

@@ -67,6 +67,7 @@ class Process:
         cwd: Path | None = None,
         account: Account | None = None,
         last_signal: int = signal.SIGTERM,
+        gated: bool = False,
     ) -> None:
         self.name = name
         self.argv = list(argv)
@@ -75,6 +76,7 @@ class Process:
         self.cwd = cwd
         self.account = account
         self.last_signal = last_signal
+        self.gated = gated
         self._child: subprocess.Popen[bytes] | None = None
 
     def spawn(self) -> None:
@@ -85,13 +87,18 @@ class Process:
                 self.argv,
                 env=self.env,
                 cwd=self.cwd or "/",
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if self.gated else subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=die_with_parent(self.last_signal),
                 **who,
             )
+
+    def release(self) -> None:
+        """A gated child waits for the end of its input."""
+        if self._child and self._child.stdin:
+            self._child.stdin.close()
 
     @property
     def pid(self) -> int | None:

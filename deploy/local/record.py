@@ -77,6 +77,14 @@ def claim(state: Path) -> IO[str]:
     return held
 
 
+def is_claimed(state: Path) -> bool:
+    try:
+        claim(state).close()
+    except PlatformError:
+        return True
+    return False
+
+
 def end_remains(state: Path, patience: float = 20.0) -> None:
     """After a kill -9 of the supervisor its children are told by the kernel to stop; wait for that, then insist."""
     record = read(state)

@@ -44,6 +44,8 @@ class Suite:
         self._units: list[Unit] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._broker_url = options.amqp_url
+        self._decided = asyncio.Event()  # which bus it is, and where
+        self._broker_ready = asyncio.Event()
         own = os.getpid()
         self.record = Record(
             pid=own, started=started_at(own), state="starting", since=time.time(), port_base=options.port_base
@@ -55,13 +57,12 @@ class Suite:
         self._turn_logs_over()
         self._write()
         keys = Keys(self._options.state)
-        # RabbitMQ takes 3.5 s and waits more than it works: whatever does not need it is ready before it is.
-        _, databases, _ = await _all(
+        # RabbitMQ takes 3.5 s to boot: whatever can be done without it is done meanwhile.
+        await _all(
             self._start_broker(),
-            self._start_databases(keys),
             self._start_mailbox(Settings(self._ports, keys, {}, None)),
+            self._start_services(keys),
         )
-        await self._start_services(Settings(self._ports, keys, databases, self._broker_url))
         self._keepers = [asyncio.create_task(self._keep(unit)) for unit in self._units]
         self.record.state = "ready"
         self._write()
@@ -90,19 +91,16 @@ class Suite:
     async def _start_broker(self) -> None:
         if self._options.bus == "memory":
             self._use_memory("asked for with --bus memory or STAFFGATE_BUS=memory")
+            self._decided.set()
         elif self._options.amqp_url:
+            self.record.broker, self.record.urls["amqp"] = "RabbitMQ of AMQP_URL", self._options.amqp_url
+            self._decided.set()
             with step(self._progress, "RabbitMQ of AMQP_URL"):
                 await _require_broker(self._options.amqp_url)
-            self.record.broker = "RabbitMQ of AMQP_URL"
         else:
             with step(self._progress, "RabbitMQ") as shown:
-                try:
-                    shown.append(await self._start_own_broker())
-                except BrokerMissing as missing:
-                    if self._options.bus == "rabbitmq":
-                        raise
-                    shown.append("no RabbitMQ, so the in-memory bus")
-                    self._use_memory(str(missing))
+                shown.append(await self._start_own_broker())
+        self._broker_ready.set()
 
     async def _start_own_broker(self) -> str:
         broker = RabbitMQ(
@@ -112,18 +110,23 @@ class Suite:
             dist_port=self._ports.dist,
             log=self._log("rabbitmq"),
         )
-        node = BrokerNode(broker)
-        self._units += [PortMapper(broker), node]
         try:
-            await self._raise(node)
-        except BrokerMissing:
-            self._units = [unit for unit in self._units if not isinstance(unit, PortMapper | BrokerNode)]
-            raise
-        self._set_state("epmd", "ready")
-        self._broker_url = self.record.urls["amqp"] = broker.url
+            await in_thread(broker.prepare)  # may have to fetch it first
+        except BrokerMissing as missing:
+            if self._options.bus == "rabbitmq":
+                raise
+            self._use_memory(str(missing))
+            self._decided.set()
+            return "no RabbitMQ, so the in-memory bus"
         source = {"system": "of this machine", "private": "private copy"}[broker.source]
         self.record.broker = f"RabbitMQ {broker.version} ({source}), port {broker.port}"
-        return f"RabbitMQ {broker.version} ({source})"
+        self._broker_url = self.record.urls["amqp"] = broker.url
+        self._decided.set()
+        node = BrokerNode(broker)
+        self._units += [PortMapper(broker), node]
+        await self._raise(node)
+        self._set_state("epmd", "ready")
+        return self.record.broker
 
     def _use_memory(self, why: str) -> None:
         self.record.bus, self.record.note, self.record.broker = "memory", why, "no broker: in-memory bus"
@@ -163,20 +166,25 @@ class Suite:
     async def _start_mailbox(self, settings: Settings) -> None:
         self.record.urls["mailbox"] = settings.url("mailbox")
         self.record.urls["smtp"] = f"smtp://{HOST}:{self._ports.smtp}"
-        folder = str(self._options.state / "mailbox")
         mailbox = Program(
-            "mailbox", "deploy.local.mailbox", args=("--folder", folder), env=settings.mailbox(),
-            log=self._log("mailbox"), ports=[self._ports.mailbox],
+            "mailbox", "deploy.local.mailbox", "--folder", str(self._options.state / "mailbox"),
+            env=settings.mailbox(), log=self._log("mailbox"), ports=[self._ports.mailbox],
         )  # fmt: skip
         self._units.append(mailbox)
-        with step(self._progress, "mailbox"):
-            await self._raise(mailbox)
+        await self._raise_shown(mailbox)
 
-    async def _start_services(self, settings: Settings) -> None:
+    async def _start_services(self, keys: Keys) -> None:
         """All at once: each migrates at its start, and replicas of one service may do so together."""
+        databases = await self._start_databases(keys)
+        await self._decided.wait()
+        settings = Settings(self._ports, keys, databases, self._broker_url)
         planned = plan.TOGETHER if self.record.bus == "memory" else plan.SERVICES
         programs = [self._program(each, settings) for each in planned]
         self._units += programs
+        for program in programs:
+            program.warm_up()
+        self._write()
+        await self._broker_ready.wait()
         await _all(*(self._raise_shown(program) for program in programs))
 
     def _program(self, planned: Planned, settings: Settings) -> Program:
@@ -184,7 +192,8 @@ class Suite:
             self.record.urls[port.replace("_", "-")] = settings.url(port)
         ports = [getattr(self._ports, port) for port in planned.ports]
         env = planned.environment(settings)
-        return Program(planned.name, planned.module, env=env, log=self._log(planned.name), ports=ports)
+        log = self._log(planned.name)
+        return Program(planned.name, planned.module, env=env, log=log, ports=ports, gated=planned.gated)
 
     async def _raise_shown(self, program: Program) -> None:
         with step(self._progress, program.name):

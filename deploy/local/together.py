@@ -9,8 +9,8 @@ import os
 import sys
 
 import uvloop
-from services.authz import app as authz
 
+from services.authz import app as authz
 from services.identity import app as identity
 from services.notify import app as notify
 from shared import log

@@ -54,21 +54,35 @@ class Program(Unit):
     """One of our own programs: a Python module that answers GET /readyz on its ports."""
 
     def __init__(
-        self, name: str, module: str, *, env: dict[str, str], log: Path, ports: list[int], args: tuple[str, ...] = ()
+        self,
+        name: str,
+        module: str,
+        *args: str,
+        env: dict[str, str],
+        log: Path,
+        ports: list[int],
+        gated: bool = False,
     ) -> None:
         self.name = name
         self.port = ports[0]
         self._ports = ports
+        run = [sys.executable, "-m", *(["deploy.local.gate"] if gated else []), module, *args]
         # From the root of the repository: a service may read files beside its code, and `-m` finds it there.
-        self._process = Process(name, [sys.executable, "-m", module, *args], log=log, env=env, cwd=ROOT)
+        self._process = Process(name, run, log=log, env=env, cwd=ROOT, gated=gated)
 
     @property
     def process(self) -> Process:
         return self._process
 
-    async def start(self, launched: Callable[[], None]) -> None:
+    def warm_up(self) -> None:
+        """Start a gated program as far as it gets before its turn."""
         self._process.spawn()
+
+    async def start(self, launched: Callable[[], None]) -> None:
+        if not self.alive:
+            self._process.spawn()
         launched()
+        self._process.release()
         try:
             async with asyncio.timeout(_READY):
                 await self._until_ready()

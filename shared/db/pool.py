@@ -31,6 +31,8 @@ AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
     asyncpg.CannotConnectNowError,
+    # An idle connection that the server has ended, used before its end was noticed.
+    asyncpg.InternalClientError,
 )
 
 

@@ -88,6 +88,7 @@ class Platform:
             process.stop()
         self.rabbitmq.stop()
         self.postgres.stop()
+        self.postgres.erase()
 
     @property
     def urls(self) -> dict[str, str]:

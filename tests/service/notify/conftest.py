@@ -17,6 +17,7 @@ from uuid import UUID
 import aiohttp
 import asyncpg
 import msgspec
+import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
@@ -25,6 +26,7 @@ from joserfc.jwk import OKPKey
 
 from deploy.local.databases import Urls
 from services.notify.app import Settings, build
+from shared import log as logging
 from shared.bus.envelope import encode
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Message
@@ -247,6 +249,12 @@ def code_issued(
     sealed = Sealer(SEAL).seal(msgspec.json.encode(CodeMessage(**(values | changed))), str(code))
     expires_at = clock.now() + timedelta(minutes=minutes)
     return CodeIssued(org=org, staff=staff, code=code, channel=channel, expires_at=expires_at, sealed=sealed)
+
+
+@pytest.fixture(autouse=True)
+def log() -> None:
+    """As it is in operation: one line an event, tracebacks without variables."""
+    logging.configure("notify", "info")
 
 
 @pytest_asyncio.fixture(scope="session")

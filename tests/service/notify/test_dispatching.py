@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from services.notify import store
+from shared import log as logging
 from shared.db import Database, Tx
 from shared.service import Role
 from staffgate.contracts.notify import DeliveryState
@@ -215,6 +216,8 @@ async def test_a_seal_that_does_not_open_is_reported_and_nobody_else_suffers(not
 async def test_faults_of_ours_tell_no_secret(
     notify: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    logging.configure("notify", "debug")
+
     def broken(*_arguments: object) -> None:
         raise RuntimeError("jane@acme.example 82461937")
 

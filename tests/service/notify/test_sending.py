@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from prometheus_client import REGISTRY
 
+from shared import log as logging
 from staffgate.contracts.identity import LinkPurpose
 from tests.service.notify.conftest import IDS, Running, code_issued, link_issued, until
 
@@ -182,6 +183,7 @@ async def test_what_comes_too_late_is_never_sent(notify: Running) -> None:
 
 
 async def test_nothing_secret_stays_behind(notify: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    logging.configure("notify", "debug")
     notify.mailbox.answers["jane@acme.example"] = ["451 4.7.1 <jane@acme.example> code 82461937 greylisted"]
     sent = [link_issued(notify.clock), code_issued(notify.clock), code_issued(notify.clock, "email")]
     for event in sent:
