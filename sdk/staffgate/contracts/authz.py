@@ -11,9 +11,10 @@ from msgspec import Meta
 from staffgate.contracts.event import Event
 from staffgate.contracts.level import Level
 
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9._\-]*$")]
-ItemId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_END = r"$(?!\n)"  # `$` alone would let a line feed through at the end
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9._\-]*" + _END)]
+ItemId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+" + _END)]
+Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+" + _END)]
 
 
 # --- administration -------------------------------------------------------------------------------------------

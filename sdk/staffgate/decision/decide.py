@@ -15,7 +15,6 @@ from staffgate.decision.snapshot import Snapshot, Verdict
 _GRANT = Reason.GRANT
 _DEFAULT = Reason.DEFAULT
 
-
 # The answer, the reason, and the rule that decided if one did. A tuple: each question makes one, only to unpack it.
 Ruling = tuple[bool, Reason, Rule | None]
 

@@ -35,4 +35,4 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
 
 class BadManifest(ValueError):
-    """The manifests do not make one catalogue; the text says which entry is wrong, and how."""
+    """The manifests do not make one catalogue (section 1); the text says which entry is wrong, and how."""
