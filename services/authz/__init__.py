@@ -1,0 +1,1 @@
+"""authz decides what each member of staff may do: people, items, grants, decisions, each at a revision."""

@@ -1,0 +1,147 @@
+"""Wrong input at every operation of authz: a 4xx problem with a reason, never a 500, never a half-done change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from staffgate.access import AUDIENCE
+from tests.service.authz.conftest import IDS, ISSUER, Organisation, Someone
+from tests.service.bad_input import raw
+from tests.service.bad_input.forged import Forger
+from tests.service.bad_input.judge import Judge, judging
+from tests.service.bad_input.sound import Operation, Sound, operations
+
+ROOT = Path(__file__).parents[3]
+OPERATIONS = {one.id: one for one in operations(json.loads((ROOT / "deploy/openapi/authz.json").read_text()))}
+FOR_PRODUCTS = {"register_item"}
+FOR_ADMINISTRATORS = {"set_grant", "remove_grant"}
+FOR_BOTH = {"evaluate", "search_resources"}
+SALES = {"section": "sms", "feature": "sms.send", "item": "inbox:sales"}
+
+
+@dataclass
+class World:
+    """ACME Crates with Jane, who may use the inbox Sales Team."""
+
+    acme: Organisation
+    jane: Someone
+    judge: Judge
+
+    @property
+    def token(self) -> str:
+        return self.acme.ray.token
+
+    def question(self) -> dict[str, Any]:
+        return {
+            "subject": {"type": "staff", "id": str(self.jane.id), "properties": {"a": 1}},
+            "action": {"name": "sms.send", "properties": {"a": 1}},
+            "resource": {"type": "inbox", "id": "sales", "properties": {"a": 1}},
+            "context": {"explain": True, "min_revision": 1},
+        }
+
+    # --- a sound request for each operation -------------------------------------------------------------------
+
+    async def evaluate(self) -> Sound:
+        return Sound(body=self.question(), token=self.acme.authz.product)
+
+    async def search_resources(self) -> Sound:
+        resource = {"type": "inbox", "properties": {"a": 1}}
+        return Sound(body=self.question() | {"resource": resource}, token=self.acme.authz.product)
+
+    async def show_metadata(self) -> Sound:
+        return Sound()
+
+    async def show_my_permissions(self) -> Sound:
+        return Sound(token=self.jane.token)
+
+    async def register_item(self) -> Sound:
+        path = {"org": str(self.acme.org), "type": "inbox", "id": f"i{IDS.uuid().hex}"}
+        return Sound(path=path, body={"section": "sms", "label": "Support"}, token=self.acme.authz.product)
+
+    async def list_grants(self) -> Sound:
+        return Sound(path={"staff": str(self.jane.id)}, token=self.token)
+
+    async def set_grant(self) -> Sound:
+        return Sound(path={"staff": str(self.jane.id)}, body={"target": SALES, "level": "use"}, token=self.token)
+
+    async def remove_grant(self) -> Sound:
+        changed = await self.acme.grant(self.jane, "use", feature="sms.send", item="inbox:sales")
+        return Sound(path={"staff": str(self.jane.id), "grant": changed.json["grant"]["id"]}, token=self.token)
+
+
+@pytest_asyncio.fixture
+async def world(acme: Organisation) -> AsyncIterator[World]:
+    await acme.register("inbox:sales", "inbox:management")
+    jane = await acme.add()
+    await acme.granted(jane, ("use", {"item": "inbox:sales"}))
+    impatient = await acme.authz.replica(arrival_seconds=0)  # many of the people asked about will never arrive
+    async with judging(impatient.url, acme.authz.session, acme.authz.database.owner) as judge:
+        yield World(acme, jane, judge)
+
+
+def forger(world: World, subject: str, **person: Any) -> Forger:
+    now = int(world.acme.authz.clock.now().timestamp())
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": subject,
+        "client_id": "x",
+        "iat": now,
+        "exp": now + 300,
+        "jti": "1",
+    }
+    return Forger(world.acme.authz.identity._key.as_dict(private=True), claims | person)
+
+
+def test_every_operation_has_a_sound_request_to_be_spoilt() -> None:
+    assert [name for name in OPERATIONS if not hasattr(World, name)] == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda one: one.id)
+async def test_wrong_input_is_refused_with_a_reason_and_changes_nothing(world: World, operation: Operation) -> None:
+    faults = await world.judge.faults(operation, getattr(world, operation.id))
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS.values() if one.needs_token], ids=lambda one: one.id)
+async def test_a_wrong_token_or_the_wrong_caller_is_refused_everywhere(world: World, operation: Operation) -> None:
+    sound, ray = await getattr(world, operation.id)(), world.acme.ray
+    person = {"org": str(ray.org), "sid": str(ray.session), "roles": ["owner"]}
+    faults = await world.judge.token_faults(operation, sound, forger(world, str(ray.id), **person))
+    product = ("a product", world.acme.authz.product)
+    wrong = [("a person", world.token)] if operation.id in FOR_PRODUCTS else [product]
+    wrong = [] if operation.id in FOR_BOTH else wrong
+    wrong += [("Jane", world.jane.token)] if operation.id in FOR_ADMINISTRATORS else []
+    faults += await world.judge.caller_faults(operation, sound, wrong)
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("header", raw.HEADERS)
+async def test_no_header_breaks_an_operation(world: World, header: str) -> None:
+    faults, content = [], json.dumps(world.question()).encode()
+    for what, value in raw.VALUES.items():
+        token = world.acme.authz.product.encode()
+        headers = {"Authorization": b"Bearer " + token, "Content-Type": b"application/json", header: value}
+        status, said = await raw.answer(world.judge.url, "POST", "/access/v1/evaluation", headers, content)
+        if not 200 <= status < 500:
+            faults.append(f"{what}: {said[:200]!r}")
+    assert not faults, "\n".join(faults)
+
+
+async def test_nobody_is_asked_about_who_is_no_uuid(world: World) -> None:
+    """AuthZEN has ids as text; what names nobody is denied, not a fault."""
+    for subject in ("nobody", "", "\0", "a" * 5000, str(UUID(int=0))):
+        question = world.question() | {"subject": {"type": "staff", "id": subject}}
+        answer = await world.acme.authz.ask(
+            "POST", "/access/v1/evaluation", token=world.acme.authz.product, json=question
+        )
+        assert answer.status in (200, 422), answer.text
+        assert answer.status != 200 or answer.json["decision"] is False
