@@ -19,6 +19,7 @@ import msgspec
 import structlog
 import uvloop
 from aiohttp import web
+from joserfc.errors import JoseError
 
 from shared import log as logging
 from shared.bus.memory import MemoryBus
@@ -146,7 +147,12 @@ def main(name: str, kind: type[S], build: Build[S]) -> None:
         print(f"{name} can't start; its settings are incomplete:\n{faults}", file=sys.stderr)
         raise SystemExit(2) from None
     logging.configure(name, settings.log_level)
-    uvloop.run(serve([build(settings, open_bus(settings, name), role)]))
+    try:
+        service = build(settings, open_bus(settings, name), role)
+    except (ValueError, JoseError) as fault:  # a key that is none, a list that can't be read
+        print(f"{name} can't start; one of its settings can't be used: {fault}", file=sys.stderr)
+        raise SystemExit(2) from None
+    uvloop.run(serve([service]))
 
 
 def open_bus(settings: CommonSettings, name: str) -> Bus:

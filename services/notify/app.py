@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from aiohttp.web import RouteDef
 from msgspec import Meta
 
 from services.notify.api import api
@@ -64,7 +63,6 @@ def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None
     access = Access(settings.identity_url, settings.issuer, clock)
     parts: list[Part] = [migrated(settings, MIGRATIONS), db.opened()]
     checks = [Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)]
-    routes: list[RouteDef] = []
     if role != Role.HTTP:
         dispatchers = _sending(settings, db, bus, parts)
         checks += [Check(f"dispatcher.{name}", dispatcher.ping) for name, dispatcher in dispatchers.items()]
@@ -72,11 +70,11 @@ def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None
         access.listen(bus)
         parts.append(access.kept("notify", settings.client_secret))
         checks.append(Check("access", access.ready))
-        routes = api_routes("notify", api, Notify(deliveries=Deliveries(db)), access.authenticate)
     parts.append(connected(bus))
     if role != Role.HTTP:
         parts.append(relayed(relay))
-    return assemble("notify", settings, routes=routes, parts=parts, checks=checks)
+    routes = api_routes("notify", api, Notify(deliveries=Deliveries(db)), access.authenticate)
+    return assemble("notify", settings, routes=[] if role == Role.WORKER else routes, parts=parts, checks=checks)
 
 
 def _sending(settings: Settings, db: Database, bus: Bus, parts: list[Part]) -> dict[str, Dispatcher]:

@@ -60,31 +60,37 @@ class Relay:
         self._wake.set()
 
     async def run(self) -> None:
-        """Until stop(): connect, become the one that carries or stand by, and start over whenever the database went away."""
+        """Until stop(): connect, carry or stand by, and start over whenever anything went wrong.
+
+        Nothing may end it: a relay that died quietly would be a service that answers and tells nobody.
+        """
         while not self._stopping:
             try:
-                connection = await asyncpg.connect(self._url, timeout=5, command_timeout=10)
+                await self._connect_and_serve()
             except AWAY as fault:
                 log.warning("outbox.database_away", error=repr(fault))
+            except Exception:
+                log.exception("outbox.failed")
+            if not self._stopping:
                 await asyncio.sleep(0.2 + random.random() / 2)  # noqa: S311 - jitter
-                continue
-            try:
-                await self._serve(connection)
-            except AWAY as fault:
-                log.warning("outbox.connection_lost", error=repr(fault))
-            finally:
-                self.leading = False
-                await _close(connection)
 
     def stop(self) -> None:
         self._stopping = True
         self._wake.set()
 
+    async def _connect_and_serve(self) -> None:
+        connection = await asyncpg.connect(self._url, timeout=5, command_timeout=10)
+        try:
+            await self._serve(connection)
+        finally:
+            self.leading = False
+            await _close(connection)
+
     async def _serve(self, connection: asyncpg.Connection[Any]) -> None:
         await self._stand_by(connection)
         await connection.add_listener("outbox", lambda *_: self._wake.set())
         self.leading = not self._stopping
-        swept = 0.0
+        swept = float("-inf")
         loop = asyncio.get_running_loop()
         while not self._stopping:
             if loop.time() - swept > _SWEEP_EVERY:

@@ -22,6 +22,8 @@ _IN_DOMAIN = r"[^@\s.\x00-\x1f\x7f,;<>()\[\]\\\"]"
 
 # One shape for both, so that `Organisation\Person` has exactly one reading: a letter or digit first, no separator inside.
 Username = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"^[^\W_][\w.\-]*" + _END)]
+# No dots: mail programs make a link of `acme.example\Jane`.
+OrganisationUsername = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"^[^\W_][\w\-]*" + _END)]
 PersonName = Annotated[
     str, Meta(min_length=1, max_length=120, pattern=rf"^{_TEXT}*[^\s\x00-\x1f\x7f<>]{_TEXT}*" + _END)
 ]
@@ -85,7 +87,7 @@ class Registration(msgspec.Struct, kw_only=True):
 
 
 class SelectUsername(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    username: Username
+    username: OrganisationUsername
 
 
 class Organisation(msgspec.Struct, kw_only=True):

@@ -29,7 +29,9 @@ from services.notify.app import Settings, build
 from shared import log as logging
 from shared.bus.envelope import encode
 from shared.bus.memory import MemoryBus
+from shared.bus.outbox import write_event
 from shared.bus.port import Message
+from shared.db import Database
 from shared.ids import RandomIds
 from shared.sealing import Sealer
 from shared.service import Role, start
@@ -220,6 +222,13 @@ class Running:
         key = OKPKey.import_key(json.loads(SIGNING))
         header = {"alg": "EdDSA", "typ": TYPE, "kid": key.kid}
         return jws.serialize_compact(header, json.dumps(claims), key, algorithms=["EdDSA"])
+
+
+def database_of(notify: Running) -> Database:
+    """notify's database, with nobody but the test at work in it."""
+    return Database(
+        notify.settings.database_url, clock=notify.clock, ids=IDS, write_event=write_event, committed=lambda: None
+    )
 
 
 def link_issued(

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 
-from services.notify import store
+from services.notify import dispatcher, store
 from shared import log as logging
-from shared.db import Database, Tx
+from shared.db import Tx
+from shared.errors import Unavailable
 from shared.service import Role
 from staffgate.contracts.notify import DeliveryState
-from tests.service.notify.conftest import IDS, Running, code_issued, link_issued, until
+from tests.service.notify.conftest import IDS, Running, code_issued, database_of, link_issued, until
 
 
 async def test_a_message_that_was_claimed_by_one_who_died_is_taken_over(surroundings: Running) -> None:
@@ -117,19 +119,11 @@ async def test_both_of_two_processes_claim_but_never_the_same(surroundings: Runn
     for _ in range(50):
         await queued_by_hand(surroundings, IDS.uuid())
     await surroundings.owner.execute("UPDATE delivery SET sealed = 'x'")
-    db = database(surroundings)
+    db = database_of(surroundings)
     async with db.opened(), db.begin_anywhere() as one, db.begin_anywhere() as two:
         ours, theirs = await claim(one, 30), await claim(two, 30)
     assert (len(ours), len(theirs)) == (30, 20)
     assert not {row.id for row in ours} & {row.id for row in theirs}
-
-
-def database(notify: Running) -> Database:
-    async def nowhere(_tx: Tx, _event: object) -> None: ...
-
-    return Database(
-        notify.settings.database_url, clock=notify.clock, ids=IDS, write_event=nowhere, committed=lambda: None
-    )
 
 
 async def claim(tx: Tx, count: int) -> list[store.Claim]:
@@ -137,18 +131,56 @@ async def claim(tx: Tx, count: int) -> list[store.Claim]:
     return await store.claim_anywhere(tx, "email", now, now + timedelta(seconds=30), count)
 
 
-async def test_codes_go_before_links(surroundings: Running) -> None:
-    await surroundings.start(Role.HTTP)
-    links = [link_issued(surroundings.clock, staff=IDS.uuid(), to="ray@acme.example") for _ in range(50)]
-    for event in [*links, code := code_issued(surroundings.clock, "email")]:
-        await surroundings.publish(event)
+async def test_the_most_urgent_is_claimed_first_and_what_is_over_never(surroundings: Running) -> None:
+    stop = await surroundings.start(Role.HTTP)
+    await stop()
+    late, superseded, link, code = (IDS.uuid() for _ in range(4))
+    for id in (late, superseded, link, code):
+        await queued_by_hand(surroundings, id)
+        surroundings.clock.advance(seconds=1)
+    now = surroundings.clock.now()
+    await surroundings.owner.execute("UPDATE delivery SET priority = 0 WHERE id = $1", code)
+    await surroundings.owner.execute("UPDATE delivery SET deadline = $2 WHERE id = $1", late, now)
+    await surroundings.owner.execute("UPDATE delivery SET superseded = true WHERE id = $1", superseded)
+    db = database_of(surroundings)
+    async with db.opened(), db.begin_anywhere() as tx:
+        first = await claim(tx, 1)
+        rest = await claim(tx, 10)
+    assert [row.id for row in [*first, *rest]] == [code, link]
+
+
+async def test_nobody_waits_for_the_poll(surroundings: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was committed here is sent at once, and as soon as one is done the next one goes."""
+    monkeypatch.setattr(dispatcher, "_POLL", 3600.0)
+    stop = await surroundings.start()
+    events = [link_issued(surroundings.clock, staff=IDS.uuid()) for _ in range(40)]
     surroundings.mailbox.hold = asyncio.Event()
-    surroundings.mailbox.answers["ray@acme.example"] = ["451 busy"] * 16
-    await surroundings.start(Role.WORKER)
+    for event in events:
+        await surroundings.publish(event)
+    await until(lambda: len(surroundings.mailbox.tried) == 8)
     surroundings.mailbox.hold.set()
-    await surroundings.row(code.code, "sent")
-    before = surroundings.mailbox.mails.index(surroundings.mailbox.to("jane@acme.example")[0])
-    assert before <= 16  # it was received last of 51, and waited for nobody but those who were on their way already
+    await until(lambda: len(surroundings.mailbox.mails) == 40)
+    await stop()
+
+
+async def test_an_answer_is_written_down_when_the_database_is_back(
+    notify: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = store.finish_anywhere
+    refused: list[object] = []
+
+    async def away_at_first(*arguments: Any) -> bool:
+        if len(refused) < 2:
+            refused.append(arguments)
+            raise Unavailable("database_away", "away")
+        return await finish(*arguments)
+
+    monkeypatch.setattr(store, "finish_anywhere", away_at_first)
+    event = link_issued(notify.clock)
+    await notify.publish(event)
+    assert (await notify.row(event.link, "sent"))["attempts"] == 1
+    assert len(refused) == 2
+    assert len(notify.mailbox.mails) == 1
 
 
 async def test_one_channel_that_hangs_does_not_hold_up_the_other(notify: Running) -> None:

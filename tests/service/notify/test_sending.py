@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from prometheus_client import REGISTRY
 
+from services.notify import store
 from shared import log as logging
 from staffgate.contracts.identity import LinkPurpose
 from tests.service.notify.conftest import IDS, Running, code_issued, link_issued, until
@@ -87,6 +88,11 @@ async def test_one_event_three_times_is_one_mail(notify: Running) -> None:
     await notify.row(after.link, "sent")
     assert len(notify.mailbox.to("jane@acme.example")) == 1
     assert len(await notify.rows()) == 2
+
+    async def all_handled() -> bool:
+        return bool(await notify.owner.fetchval("SELECT count(*) = 3 FROM inbox"))
+
+    await until(all_handled)
 
 
 async def test_what_passes_is_tried_again_with_growing_waits(notify: Running) -> None:
@@ -180,6 +186,24 @@ async def test_what_comes_too_late_is_never_sent(notify: Running) -> None:
     row = await notify.row(event.code, "expired")
     assert (row["attempts"], row["last_answer"]) == (0, "too late")
     assert not notify.mailbox.tried
+
+
+async def test_what_expires_on_the_way_to_the_channel_is_not_sent(
+    notify: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = store.claim_anywhere
+
+    async def slow(*arguments: Any) -> list[store.Claim]:
+        claims = await claim(*arguments)
+        notify.clock.advance(minutes=10 if claims else 0)
+        return claims
+
+    monkeypatch.setattr(store, "claim_anywhere", slow)
+    event = code_issued(notify.clock)
+    await notify.publish(event)
+    row = await notify.row(event.code, "expired")
+    assert (row["attempts"], row["last_answer"], row["sealed"]) == (1, "too late", None)
+    assert not notify.gateway.sent
 
 
 async def test_nothing_secret_stays_behind(notify: Running, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from services.notify.deliveries import queue_link
+from shared.bus.envelope import Envelope, encode, open_envelope
 from shared.service import Role
-from staffgate.contracts.identity import LinkPurpose
-from tests.service.notify.conftest import IDS, RAY, Running, code_issued, link_issued, until
+from staffgate.contracts.identity import LinkIssued, LinkPurpose
+from tests.service.notify.conftest import ACME, IDS, RAY, Running, code_issued, database_of, link_issued, until
 
 
 async def test_of_links_that_wait_only_the_newest_is_sent(notify: Running) -> None:
@@ -69,6 +71,36 @@ async def test_many_at_once_leave_one(surroundings: Running) -> None:
     await until(over)
     newest = [row["id"] for row in await surroundings.rows() if not row["superseded"]]
     assert newest == [events[-1].link]
+
+
+async def test_two_at_once_see_each_other(surroundings: Running) -> None:
+    """The second waits for the first to be committed: else neither would see the other, and both would be sent."""
+    await surroundings.start(Role.HTTP)
+    old = link_issued(surroundings.clock)
+    surroundings.clock.advance(seconds=1)
+    new = link_issued(surroundings.clock)
+    db = database_of(surroundings)
+
+    async def queue(event: LinkIssued) -> None:
+        async with db.begin(ACME) as tx:
+            await queue_link(tx, event, envelope(event))
+
+    async def waits() -> bool:
+        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        return bool(await surroundings.owner.fetchval(query)) or second.done()
+
+    async with db.opened():
+        async with db.begin(ACME) as first:
+            await queue_link(first, new, envelope(new))
+            second = asyncio.create_task(queue(old), name="second")
+            await until(waits)
+        await second
+    assert {row["id"]: row["state"] for row in await surroundings.rows()} == {old.link: "expired", new.link: "queued"}
+
+
+def envelope(event: LinkIssued) -> Envelope:
+    """The old link's is older, whenever it is handled."""
+    return open_envelope(encode(event, IDS.uuid(), event.expires_at - timedelta(days=1)))
 
 
 async def test_one_that_is_being_sent_is_not_tried_again(notify: Running) -> None:
