@@ -65,9 +65,8 @@ def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None
         routes = api_routes("authz", api, _authz(settings, db, bus), access.authenticate)
     if role != Role.HTTP:
         bus.consume(AUTHZ_STAFF, Consumer(AUTHZ_STAFF, db, HANDLERS).handle)
-    parts.append(connected(bus))
-    if role != Role.HTTP:
-        parts.append(relayed(relay))
+    # Whoever commits may have to carry, and tells the one that does: a revoke made here is not to wait for a poll.
+    parts += [connected(bus), relayed(relay)]
     return assemble("authz", settings, routes=routes, parts=parts, checks=checks)
 
 
@@ -78,7 +77,7 @@ def _authz(settings: Settings, db: Database, bus: Bus) -> Authz:
     bus.listen([PermissionsChanged.type], Announcements(snapshots, arrivals))
     return Authz(
         decisions=Decisions(db, catalogue, snapshots, arrivals),
-        items=Items(db, catalogue, snapshots, arrivals),
+        items=Items(db, catalogue, arrivals),
         grants=Grants(db, catalogue, snapshots, arrivals),
         metadata=_metadata(settings.public_url or f"http://{settings.http_host}:{settings.http_port}"),
     )

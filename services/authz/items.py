@@ -6,7 +6,6 @@ from uuid import UUID
 
 from services.authz import revisions
 from services.authz.arrivals import Arrivals, NotArrived
-from services.authz.snapshots import Snapshots
 from services.authz.store import items as store
 from services.authz.store import revisions as revision_store
 from shared.db import Database, Tx
@@ -21,19 +20,16 @@ _LONGEST = 200  # of `type:id`, the name by which an item is granted
 
 
 class Items:
-    def __init__(self, db: Database, catalogue: Catalogue, snapshots: Snapshots, arrivals: Arrivals) -> None:
+    def __init__(self, db: Database, catalogue: Catalogue, arrivals: Arrivals) -> None:
         self._db = db
         self._catalogue = catalogue
-        self._snapshots = snapshots
         self._arrivals = arrivals
 
     async def register(self, org: UUID, type: str, id: str, wanted: RegisterItem) -> Item:
         """As often as the product likes: what is so already is left as it is."""
         self._check(type, id, wanted.section)
         item = Item(type=type, id=id, section=wanted.section, label=wanted.label)
-        revision = await self._arrivals.until_here([org], lambda: self._put(org, item))
-        if revision is not None:
-            self._snapshots.changed(org, None, revision)
+        await self._arrivals.until_here([org], lambda: self._put(org, item))
         return item
 
     def _check(self, type: str, id: str, section: str) -> None:
@@ -49,18 +45,17 @@ class Items:
         if len(f"{type}:{id}") > _LONGEST:
             raise Invalid("item_name_too_long", f"`{type}:id` may have {_LONGEST} characters at most.")
 
-    async def _put(self, org: UUID, item: Item) -> int | None:
-        """The new revision; None where nothing has changed that a permission depends on."""
+    async def _put(self, org: UUID, item: Item) -> None:
+        """A new item is a change to the organisation and to nobody's snapshot: those hold no items."""
         async with self._db.begin(org) as tx:
             if await revision_store.lock_revision(tx, org) is None:
                 raise NotArrived(NotFound("not_found", "There is no such organisation."))
             present = await store.item(tx, org, item.type, item.id)
             if present == item:
-                return None
+                return
             await store.put_item(tx, org, item)
-            if present is not None and present.section == item.section:
-                return None
-            return await revisions.raised(tx, org, None)
+            if present is None or present.section != item.section:
+                await revisions.raised(tx, org, [])
 
 
 async def registered(tx: Tx, org: UUID, type: str, id: str) -> bool:

@@ -55,13 +55,12 @@ def build(
         size=settings.pool_size,
     )
     identity = _identity(settings, db, passwords or Passwords())
-    works, serves = role in (Role.WORKER, Role.ALL), role in (Role.HTTP, Role.ALL)
-    parts = [migrated(settings, MIGRATIONS), db.opened(), connected(bus)]
     return assemble(
         "identity",
         settings,
-        routes=api_routes("identity", api, identity, identity.sessions.authenticate) if serves else [],
-        parts=[*parts, relayed(relay)] if works else parts,
+        routes=api_routes("identity", api, identity, identity.sessions.authenticate) if role != Role.WORKER else [],
+        # Whoever commits may have to carry, and tells the one that does: nothing is to wait for a poll.
+        parts=[migrated(settings, MIGRATIONS), db.opened(), connected(bus), relayed(relay)],
         # A broker that is away keeps nobody from logging in: events wait in the outbox.
         checks=[Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)],
     )

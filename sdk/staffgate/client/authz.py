@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote
 from uuid import UUID
 
 import aiohttp
@@ -50,7 +51,7 @@ class AuthzClient:
     async def register(self, org: UUID, type: str, id: str, *, section: str, label: str) -> authz.Item:
         """Make an item known, so that it can be listed, searched and granted by name."""
         body = authz.RegisterItem(section=section, label=label)
-        path = f"/v1/organisations/{org}/items/{type}/{id}"
+        path = f"/v1/organisations/{org}/items/{quote(type, safe='')}/{quote(id, safe='')}"
         return await self._transport.ask("PUT", path, authz.Item, token=await self._token(), body=body)
 
 

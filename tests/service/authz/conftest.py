@@ -12,7 +12,9 @@ from typing import Any
 from uuid import UUID
 
 import aiohttp
+import asyncpg
 import msgspec
+import pytest
 import pytest_asyncio
 from aiohttp import web
 from joserfc import jws
@@ -20,6 +22,7 @@ from joserfc.jwk import OKPKey
 
 from deploy.local.databases import Urls
 from services.authz.app import Settings, build
+from services.authz.store import grants as grant_store
 from shared.bus.envelope import decode, encode, open_envelope
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Bus, Message
@@ -321,6 +324,31 @@ async def registered(authz: Authz, name: str = "ACME Crates") -> Organisation:
 def named(org: UUID, username: str = "AcmeCrates") -> OrganisationNamed:
     about = OrganisationState(name="ACME Crates", number=org.hex[:8], username=username, version=2)
     return OrganisationNamed(org=org, state=about)
+
+
+class Gate:
+    """Holds one reading in the middle: after it has read the revision, before it has read the grants."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self.go = asyncio.Event(), asyncio.Event()
+        self.read = grant_store.grants_of
+        self._shut = True
+        monkeypatch.setattr(grant_store, "grants_of", self)
+
+    async def __call__(self, tx: Any, org: UUID, staff: UUID) -> Any:
+        if self._shut:
+            self._shut = False
+            self.reached.set()
+            await self.go.wait()
+        return await self.read(tx, org, staff)
+
+
+@pytest_asyncio.fixture
+async def owner(authz: Authz) -> AsyncIterator[Any]:
+    """A connection as the owner of the tables, who sees all of them."""
+    connection = await asyncpg.connect(authz.database.owner)
+    yield connection
+    await connection.close()
 
 
 # --- fixtures -------------------------------------------------------------------------------------------------

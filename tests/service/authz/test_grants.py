@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from staffgate.contracts.identity import StaffStatus, StaffSuspended
-from tests.service.authz.conftest import NOBODY, Organisation, Someone
+from tests.service.authz.conftest import NOBODY, Gate, Organisation, Someone
 
 SALES: dict[str, Any] = {"item": "inbox:sales"}
 MANAGEMENT: dict[str, Any] = {"item": "inbox:management"}
@@ -167,6 +167,21 @@ async def test_what_the_giver_lost_they_do_not_give_any_more(acme: Organisation,
     assert (await acme.grant(jane, "deny", by=luke)).problem == (403, "not_permitted")
 
 
+async def test_a_giver_who_is_losing_it_gives_before_or_not_at_all(
+    acme: Organisation, jane: Someone, luke: Someone, owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    giving = asyncio.create_task(acme.grant(jane, "use", by=luke, **SALES))
+    await gate.reached.wait()
+    taking = asyncio.create_task(acme.grant(luke, "deny", "core.permissions"))
+    while not taking.done() and not await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        await asyncio.sleep(0.005)
+    gate.go.set()
+    given, taken = await giving, await taking
+    assert (given.status, taken.status) == (200, 200)
+    assert given.json["revision"] < taken.json["revision"]
+
+
 async def test_taking_a_restriction_away_is_giving(acme: Organisation, jane: Someone, luke: Someone) -> None:
     deny_management = (await acme.grant(jane, "deny", **MANAGEMENT)).json["grant"]["id"]
     deny_sales = (await acme.grant(jane, "deny", **SALES)).json["grant"]["id"]
@@ -174,8 +189,19 @@ async def test_taking_a_restriction_away_is_giving(acme: Organisation, jane: Som
     await acme.granted(jane, ("use", {}))
     assert (await remove(acme, jane, deny_management, by=luke)).problem == (403, "more_than_own")
     assert (await remove(acme, jane, no_sending, by=luke)).problem == (403, "more_than_own"), "Management, too"
+    assert (await remove(acme, jane, deny_sales, by=luke)).problem == (403, "more_than_own"), "Use is not all"
+    await acme.granted(luke, ("full", SALES))
     assert (await remove(acme, jane, deny_sales, by=luke)).status == 200
     assert (await remove(acme, jane, deny_management)).status == 200
+
+
+async def test_nor_what_a_restriction_kept_back_on_items_of_their_own(acme: Organisation, jane: Someone) -> None:
+    """`sms.send` denied as a feature holds back Full on one inbox; without it that inbox could send."""
+    han = await acme.add()
+    await acme.granted(han, ("use", {"section": "core.permissions"}), ("read", {}))
+    await acme.granted(jane, ("full", SALES))
+    no_sending = (await acme.grant(jane, "deny", feature="sms.send")).json["grant"]["id"]
+    assert (await remove(acme, jane, no_sending, by=han)).problem == (403, "more_than_own")
 
 
 async def test_nor_is_it_given_through_somebody_not_active_yet(acme: Organisation, luke: Someone) -> None:

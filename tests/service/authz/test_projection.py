@@ -6,9 +6,7 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
-import pytest_asyncio
 
 from shared.bus import topology
 from staffgate.contracts.caller import StaffType
@@ -25,13 +23,6 @@ from staffgate.contracts.identity import (
     StaffSuspended,
 )
 from tests.service.authz.conftest import IDS, Authz, Organisation, Someone, named, registered, state, until
-
-
-@pytest_asyncio.fixture
-async def owner(authz: Authz) -> Any:
-    connection = await asyncpg.connect(authz.database.owner)
-    yield connection
-    await connection.close()
 
 
 async def handled(authz: Authz, owner: Any, *ids: UUID) -> None:
@@ -55,17 +46,13 @@ async def test_an_organisation_is_known_from_whichever_event_comes_first(authz: 
     org, ray = IDS.uuid(), state("owner")
     about = OrganisationState(name="ACME Crates", number="1", username=None, version=1)
     ids = [IDS.uuid() for _ in range(4)]
-    event: Event
-    for id, event in zip(
-        ids,
-        (
-            StaffAdded(org=org, state=ray),
-            named(org),
-            OrganisationRegistered(org=org, state=about),
-            StaffActivated(org=org, state=at(ray, 2, StaffStatus.ACTIVE)),
-        ),
-        strict=True,
-    ):
+    history: list[Event] = [
+        StaffAdded(org=org, state=ray),
+        named(org),
+        OrganisationRegistered(org=org, state=about),
+        StaffActivated(org=org, state=at(ray, 2, StaffStatus.ACTIVE)),
+    ]
+    for id, event in zip(ids, history, strict=True):
         await authz.publish(event, id=id)
         await handled(authz, owner, id)
     assert await revision(owner, org) == 2

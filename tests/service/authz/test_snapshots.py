@@ -11,13 +11,12 @@ import pytest
 import pytest_asyncio
 from prometheus_client import REGISTRY
 
-from services.authz.store import grants as grant_store
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Message
 from shared.service import Role
 from staffgate.contracts.authz import PermissionsChanged
 from staffgate.contracts.identity import StaffStatus, StaffSuspended
-from tests.service.authz.conftest import Authz, Organisation, Replica, Someone, registered, until
+from tests.service.authz.conftest import Authz, Gate, Organisation, Replica, Someone, registered, until
 
 ASKED = ("sms.read", "inbox:sales")
 
@@ -59,23 +58,6 @@ async def test_an_entry_is_dropped_after_its_time(acme: Organisation, jane: Some
     assert asked("database") == before + 1
 
 
-class Gate:
-    """Holds a load in the middle: after it has read the revision, before it has read the grants."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.reached, self.go = asyncio.Event(), asyncio.Event()
-        self._read = grant_store.grants_of
-        self.shut = True
-        monkeypatch.setattr(grant_store, "grants_of", self)
-
-    async def __call__(self, tx: Any, org: UUID, staff: UUID) -> Any:
-        if self.shut:
-            self.shut = False
-            self.reached.set()
-            await self.go.wait()
-        return await self._read(tx, org, staff)
-
-
 async def test_a_load_that_races_with_a_revoke_is_not_remembered(
     acme: Organisation, jane: Someone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,13 +80,13 @@ async def test_many_questions_at_once_make_one_load(
     await acme.grant(jane, "use")
     await acme.revision()
     gate, loads = Gate(monkeypatch), []
-    read = gate._read
+    read = gate.read
 
     async def counted(tx: Any, org: UUID, staff: UUID) -> Any:
         loads.append(staff)
         return await read(tx, org, staff)
 
-    gate._read = counted
+    gate.read = counted
     before = asked("database")
     questions = [asyncio.create_task(acme.may(jane, *ASKED)) for _ in range(20)]
     await until(lambda: asked("database") == before + 20)

@@ -30,8 +30,9 @@ class Place:
 
 
 async def looked(place: Place, times: int) -> None:
-    while place.looks < times:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        while place.looks < times:
+            await asyncio.sleep(0)
     await asyncio.sleep(0)
 
 

@@ -198,6 +198,20 @@ async def test_a_load_from_before_the_silence_is_not_remembered(
     assert await revision(snapshots) == 6
 
 
+async def test_whoever_asks_after_the_silence_does_not_join_a_load_from_before(
+    snapshots: Snapshots, database: Database
+) -> None:
+    load = await on_its_way(snapshots, database)
+    snapshots.deaf()
+    snapshots.hearing()
+    database.revision, database.open = 6, True
+    late = asyncio.create_task(revision(snapshots))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    database.answer()
+    assert (await load, await late) == (5, 6)
+
+
 async def test_a_load_begun_in_silence_is_not_remembered(snapshots: Snapshots, database: Database) -> None:
     snapshots.deaf()
     found = await snapshots.anew(JANE)
