@@ -1,0 +1,1 @@
+"""One image for everything of ours, and what prepares the others' containers for it."""
