@@ -23,15 +23,17 @@ from joserfc.errors import JoseError
 
 from shared import log as logging
 from shared.bus.memory import MemoryBus
-from shared.bus.outbox import Relay
+from shared.bus.outbox import Relay, write_event
 from shared.bus.port import Bus
 from shared.bus.rabbit import RabbitBus
-from shared.db import migrate
+from shared.clock import Clock, SystemClock
+from shared.db import Database, migrate
 from shared.db.pool import AWAY
 from shared.http import health
 from shared.http.middleware import tell
 from shared.http.openapi import document
 from shared.http.operation import Api, Authenticate
+from shared.ids import Ids, RandomIds
 from shared.settings import BadSettings, CommonSettings, load
 
 VERSION = "0.1.0"
@@ -97,6 +99,21 @@ def api_routes(name: str, api: Api, service: object, authenticate: Authenticate)
 
 
 # --- parts that every service has -----------------------------------------------------------------------------
+
+
+def open_database(settings: CommonSettings, bus: Bus, clock: Clock | None, ids: Ids | None) -> tuple[Database, Relay]:
+    """The database, and the relay that carries away what is emitted in it. Without a clock or ids, the real ones."""
+    clock = clock or SystemClock()
+    relay = Relay(settings.database_url, bus, clock)
+    database = Database(
+        settings.database_url,
+        clock=clock,
+        ids=ids or RandomIds(),
+        write_event=write_event,
+        committed=relay.wake,
+        size=settings.pool_size,
+    )
+    return database, relay
 
 
 @asynccontextmanager

@@ -19,14 +19,24 @@ from services.authz.service import Authz
 from services.authz.snapshots import Snapshots
 from shared.access import Access
 from shared.bus.consumer import Consumer
-from shared.bus.outbox import Relay, write_event
 from shared.bus.port import Bus
 from shared.bus.topology import AUTHZ_STAFF
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock
 from shared.db import Database
 from shared.http.health import Check
-from shared.ids import Ids, RandomIds
-from shared.service import Part, Role, Service, api_routes, assemble, bus_connected, connected, migrated, relayed
+from shared.ids import Ids
+from shared.service import (
+    Part,
+    Role,
+    Service,
+    api_routes,
+    assemble,
+    bus_connected,
+    connected,
+    migrated,
+    open_database,
+    relayed,
+)
 from shared.settings import ClientSettings
 from staffgate.contracts.authz import Metadata, PermissionsChanged
 from staffgate.decision import Catalogue, shipped
@@ -43,22 +53,13 @@ class Settings(ClientSettings, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None, ids: Ids | None = None) -> Service:
-    clock = clock or SystemClock()
-    relay = Relay(settings.database_url, bus, clock)
-    db = Database(
-        settings.database_url,
-        clock=clock,
-        ids=ids or RandomIds(),
-        write_event=write_event,
-        committed=relay.wake,
-        size=settings.pool_size,
-    )
+    db, relay = open_database(settings, bus, clock, ids)
     parts: list[Part] = [migrated(settings, MIGRATIONS), db.opened()]
     # Without the bus every question goes to the database: slower, and right.
     checks = [Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)]
     routes: list[RouteDef] = []
     if role != Role.WORKER:
-        access = Access(settings.identity_url, settings.issuer, clock)
+        access = Access(settings.identity_url, settings.issuer, db.clock)
         access.listen(bus)
         parts.append(access.kept("authz", settings.client_secret))
         checks.append(Check("access", access.ready))

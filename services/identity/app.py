@@ -17,14 +17,23 @@ from services.identity.products import Products, read_products
 from services.identity.service import Identity
 from services.identity.sessions import Sessions
 from services.identity.staff import StaffAccounts
-from shared.bus.outbox import Relay, write_event
 from shared.bus.port import Bus
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock
 from shared.db import Database
 from shared.http.health import Check
-from shared.ids import Ids, RandomIds
+from shared.ids import Ids
 from shared.sealing import Opener, Sealer
-from shared.service import Role, Service, api_routes, assemble, bus_connected, connected, migrated, relayed
+from shared.service import (
+    Role,
+    Service,
+    api_routes,
+    assemble,
+    bus_connected,
+    connected,
+    migrated,
+    open_database,
+    relayed,
+)
 from shared.settings import CommonSettings
 from staffgate.access import Verifier
 
@@ -44,16 +53,7 @@ def build(
     settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None, ids: Ids | None = None,
     passwords: Passwords | None = None,
 ) -> Service:  # fmt: skip
-    clock, ids = clock or SystemClock(), ids or RandomIds()
-    relay = Relay(settings.database_url, bus, clock)
-    db = Database(
-        settings.database_url,
-        clock=clock,
-        ids=ids,
-        write_event=write_event,
-        committed=relay.wake,
-        size=settings.pool_size,
-    )
+    db, relay = open_database(settings, bus, clock, ids)
     identity = _identity(settings, db, passwords or Passwords())
     return assemble(
         "identity",

@@ -17,15 +17,25 @@ from services.notify.service import Notify
 from services.notify.templates import Templates
 from shared.access import Access
 from shared.bus.consumer import Consumer
-from shared.bus.outbox import Relay, write_event
 from shared.bus.port import Bus
 from shared.bus.topology import NOTIFY_MESSAGES
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock
 from shared.db import Database
 from shared.http.health import Check
-from shared.ids import Ids, RandomIds
+from shared.ids import Ids
 from shared.sealing import Opener
-from shared.service import Part, Role, Service, api_routes, assemble, bus_connected, connected, migrated, relayed
+from shared.service import (
+    Part,
+    Role,
+    Service,
+    api_routes,
+    assemble,
+    bus_connected,
+    connected,
+    migrated,
+    open_database,
+    relayed,
+)
 from shared.settings import ClientSettings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -50,17 +60,8 @@ class Settings(ClientSettings, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None, ids: Ids | None = None) -> Service:
-    clock = clock or SystemClock()
-    relay = Relay(settings.database_url, bus, clock)
-    db = Database(
-        settings.database_url,
-        clock=clock,
-        ids=ids or RandomIds(),
-        write_event=write_event,
-        committed=relay.wake,
-        size=settings.pool_size,
-    )
-    access = Access(settings.identity_url, settings.issuer, clock)
+    db, relay = open_database(settings, bus, clock, ids)
+    access = Access(settings.identity_url, settings.issuer, db.clock)
     parts: list[Part] = [migrated(settings, MIGRATIONS), db.opened()]
     checks = [Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)]
     if role != Role.HTTP:

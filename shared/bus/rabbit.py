@@ -30,6 +30,7 @@ from shared.bus.port import TIERS, Handle, Hints, Message, Outcome, Queue, Verdi
 
 PREFETCH = 16
 _TIMEOUT = 5.0  # seconds for anything asked of the broker: a blocked connection hangs, it does not fail
+_WATCH = 30.0  # seconds between looks at whether anybody still reads our queues
 _GRACE = 20.0  # seconds for handlers at a stop; below the 30 of the usual orchestrators
 
 log = structlog.get_logger()
@@ -46,11 +47,14 @@ class RabbitBus:
         *,
         queues: Sequence[Queue] = topology.QUEUES,
         tiers: Sequence[float] = TIERS,
+        watch: float = _WATCH,
     ) -> None:
         self._url = url
         self._name = name
         self._queues = queues
         self._tiers = tiers
+        self._every = watch
+        self._read: list[str] = []
         self._consumers: list[tuple[Queue, Handle]] = []
         self._listeners: list[tuple[tuple[str, ...], Hints]] = []
         self._subscriptions: list[tuple[AbstractQueue, str]] = []
@@ -75,6 +79,7 @@ class RabbitBus:
         return list(await asyncio.gather(*(self._publish(self._events, one.type, one) for one in messages)))
 
     async def drain(self) -> None:
+        self._read.clear()
         for queue, tag in self._subscriptions:
             with suppress(*FAULTS):
                 await queue.cancel(tag, timeout=_TIMEOUT)
@@ -109,11 +114,26 @@ class RabbitBus:
             await asyncio.wait_for(self._attach(connection, lost), 60)
             self.connected = True
             log.info("bus.connected")
-            stop = asyncio.create_task(self._stopping.wait())
-            gone = asyncio.create_task(lost.wait())
-            await asyncio.wait({stop, gone}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (stop, gone):
-                task.cancel()
+            await self._until_over(connection, lost)
+
+    async def _until_over(self, connection: AbstractConnection, lost: asyncio.Event) -> None:
+        """Until somebody stops us, the connection goes, or it turns out to be alive and to bring nothing."""
+        tasks = [asyncio.create_task(wait) for wait in (self._stopping.wait(), lost.wait(), self._watch(connection))]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        for task in done:
+            task.result()
+
+    async def _watch(self, connection: AbstractConnection) -> bool:
+        """Raise when a queue of ours has gone, or has no reader: a deleted queue ends its reader without a word."""
+        while True:
+            await asyncio.sleep(self._every)
+            async with await connection.channel() as channel:
+                for name in self._read:
+                    found = await channel.declare_queue(name, passive=True, timeout=_TIMEOUT)
+                    if not found.declaration_result.consumer_count:
+                        raise ConnectionError(f"nobody reads {name}")
 
     async def _attach(self, connection: AbstractConnection, lost: asyncio.Event) -> None:
         publisher = await self._channel(connection, lost)
@@ -135,6 +155,7 @@ class RabbitBus:
         self.connected = False
         self._events = self._direct = None
         self._subscriptions.clear()
+        self._read.clear()
         for _, hints in self._listeners:
             hints.lost()
 
@@ -169,6 +190,7 @@ class RabbitBus:
             hints.heard(_incoming(incoming))
 
         await queue.consume(heard, no_ack=True, timeout=_TIMEOUT)
+        self._read.append(queue.name)
         hints.restored()
 
     # --- consuming --------------------------------------------------------------------------------------------
@@ -187,6 +209,7 @@ class RabbitBus:
                 self._in_flight.discard(task)
 
         self._subscriptions.append((source, await source.consume(received, timeout=_TIMEOUT)))
+        self._read.append(queue.name)
 
     async def _handle(self, queue: Queue, handle: Handle, incoming: AbstractIncomingMessage) -> None:
         """Handle and settle. A cancelled handler leaves the message unsettled, and so it comes again.

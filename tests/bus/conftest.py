@@ -65,7 +65,11 @@ class World:
         self._open: list[Bus] = []
 
     def bus(self) -> Any:
-        bus = self._memory if self.kind == "memory" else RabbitBus(self.url, "test", queues=[self.queue], tiers=TIERS)
+        bus = (
+            self._memory
+            if self.kind == "memory"
+            else RabbitBus(self.url, "test", queues=[self.queue], tiers=TIERS, watch=0.2)
+        )
         self._open.append(bus)
         return bus
 

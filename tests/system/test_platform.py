@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from email.message import EmailMessage
+from collections.abc import Iterator
 from pathlib import Path
 
 import aio_pika
-import aiohttp
-import aiosmtplib
 import asyncpg
 import pytest
 
@@ -28,31 +23,12 @@ from deploy.local.errors import BrokerMissing
 from deploy.local.keys import Keys
 from deploy.local.ports import HOST, Ports, answers, free_port, is_free
 from deploy.local.postgres import Postgres
-from deploy.local.process import Process, started_at, wait_until
+from deploy.local.process import Process, started_at
 from deploy.local.rabbitmq import RabbitMQ
 from deploy.local.record import Child, Record
+from tests.system.bare import Bare, free_base, suite, until
 
-# The command line, over a suite that has no services: what is under them is tested here.
-_BARE = """
-import sys
-from deploy.local import cli, plan
-plan.SERVICES = plan.TOGETHER = ()
-sys.exit(cli.main(sys.argv[1:]))
-"""
-
-
-def bare(*argv: str) -> list[str]:
-    return [sys.executable, "-c", _BARE, *argv]
-
-
-def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    assert wait_until(condition, seconds, 0.02), f"waited {seconds} s in vain for: {what}"
-
-
-def free_base() -> int:
-    bases = iter(lambda: random.randrange(20000, 30000, 20), None)  # noqa: S311 - no secret
-    return next(base for base in bases if all(is_free(port) for port in vars(Ports.from_base(base)).values()))
-
+__all__ = ["suite"]
 
 # --- PostgreSQL ---------------------------------------------------------------------------------------------
 
@@ -203,56 +179,6 @@ def test_keys_are_made_once_and_for_the_owner_only(tmp_path: Path) -> None:
 # --- the suite ----------------------------------------------------------------------------------------------
 
 
-class Bare:
-    """A supervisor without services, in the foreground of a process of ours."""
-
-    def __init__(self, state: Path, *options: str) -> None:
-        self.state = state
-        self.base = free_base()
-        self.options = ["--state", str(state), "--port-base", str(self.base), *options]
-        self.supervisor: subprocess.Popen[str] | None = None
-
-    def up(self) -> None:
-        self.supervisor = subprocess.Popen(bare("up", *self.options), stdout=subprocess.PIPE, text=True)
-        until(lambda: self.record.state == "ready", 60, "the suite")
-
-    def run(self, command: str, *more: str) -> subprocess.CompletedProcess[str]:
-        argv = bare(command, *self.options, *more)
-        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
-
-    @property
-    def record(self) -> Record:
-        nothing = Record(pid=0, started=0, state="nothing", since=0)
-        return record.read(self.state) or nothing
-
-    def kill(self, name: str) -> int:
-        pid = self.record.processes[name].pid
-        os.kill(pid, signal.SIGKILL)
-        return pid
-
-    def await_return(self, name: str, killed: int) -> None:
-        def back() -> bool:
-            child = self.record.processes[name]
-            return child.pid not in (0, killed) and child.state == "ready"
-
-        until(back, 30, f"{name} to come back")
-
-    def clear(self) -> None:
-        self.run("down")
-        if self.supervisor:
-            self.supervisor.communicate(timeout=30)
-        assert self.run("reset").returncode == 0
-        assert not self.state.exists()
-
-
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bare]:
-    bare_suite = Bare(tmp_path_factory.mktemp("suite") / "state", "--bus", "memory")
-    bare_suite.up()
-    yield bare_suite
-    bare_suite.clear()
-
-
 def test_status_up_again_and_reset_while_it_runs(suite: Bare) -> None:
     assert "mailbox" in suite.run("status").stdout
     again = suite.run("up", "--detach")
@@ -322,84 +248,3 @@ def test_nothing_outlives_a_killed_supervisor_and_the_next_start_finds_everythin
     assert "Nothing is running" in suite.run("down").stdout
     assert "database system is shut down" in (suite.state / "log" / "postgres.log").read_text()
     suite.clear()
-
-
-# --- the mailbox --------------------------------------------------------------------------------------------
-
-
-async def messages(suite: Bare, **asked: str) -> list[dict[str, str]]:
-    async with aiohttp.ClientSession() as http, http.get(suite.record.urls["mailbox"] + "/messages", params=asked) as r:
-        return list(await r.json())
-
-
-async def put_faults(suite: Bare, **faults: object) -> None:
-    url = suite.record.urls["mailbox"] + "/faults"
-    async with aiohttp.ClientSession() as http, http.put(url, json=faults) as response:
-        assert response.status == 200
-
-
-async def send_mail(suite: Bare, to: str) -> None:
-    mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = "Staffgate <no-reply@staffgate.localhost>", to, "Grüße <b>"
-    mail["Message-ID"] = "<one@staffgate.localhost>"
-    mail.set_content("Öffnen: http://127.0.0.1/x?a=1&b=2.\n<script>alert(1)</script>")
-    mail.add_alternative("<p onclick='x'>Hallo</p>", subtype="html")
-    await aiosmtplib.send(mail, hostname=HOST, port=suite.base + 6)
-
-
-async def send_sms(suite: Bare, password: str | None = None, **form: str) -> tuple[int, dict[str, object]]:
-    sid, token = Keys(suite.state).sms_account()
-    url = f"{suite.record.urls['mailbox']}/2010-04-01/Accounts/{sid}/Messages.json"
-    headers = {"Authorization": "Basic " + base64.b64encode(f"{sid}:{password or token}".encode()).decode()}
-    async with aiohttp.ClientSession(headers=headers) as http, http.post(url, data=form) as response:
-        return response.status, await response.json()
-
-
-async def test_mail_comes_in_by_smtp_and_out_as_json_and_on_the_page(suite: Bare) -> None:
-    await send_mail(suite, "jane@example.com")
-    (mail,) = await messages(suite, to="JANE@example.com")
-    assert mail["kind"] == "email"
-    assert mail["subject"] == "Grüße <b>"
-    assert mail["text"].startswith("Öffnen: http://127.0.0.1/x?a=1&b=2.\n")
-    assert mail["html"].startswith("<p onclick='x'>Hallo</p>")
-    assert mail["message_id"] == "<one@staffgate.localhost>"
-    async with aiohttp.ClientSession() as http, http.get(suite.record.urls["mailbox"]) as response:
-        page = await response.text()
-    assert "<script>alert(1)" not in page
-    assert 'href="http://127.0.0.1/x?a=1&amp;b=2"' in page
-    assert "&lt;p onclick=&#39;x&#39;&gt;Hallo" in page
-    assert await messages(suite, since=str(mail["id"])) == []
-
-
-async def test_sms_come_in_as_twilio_takes_them(suite: Bare) -> None:
-    status, accepted = await send_sms(suite, To="+4915112345678", From="Staffgate", Body="Your code is 123456")
-    assert status == 201
-    assert accepted["status"] == "queued"
-    assert str(accepted["sid"]).startswith("SM")
-    (sms,) = await messages(suite, kind="sms", to="+4915112345678")
-    assert sms["text"] == "Your code is 123456"
-    status, refused = await send_sms(suite, To="0151", From="Staffgate", Body="x")
-    assert (status, refused["code"]) == (400, 21211)
-    status, refused = await send_sms(suite, password="wrong", To="+4915112345678", From="Staffgate", Body="x")
-    assert (status, refused["code"]) == (401, 20003)
-
-
-async def test_the_mailbox_fails_as_it_is_told(suite: Bare) -> None:
-    await put_faults(suite, smtp="451", sms=500)
-    with pytest.raises(aiosmtplib.SMTPRecipientsRefused) as refusal:
-        await send_mail(suite, "later@example.com")
-    assert refusal.value.recipients[0].code == 451
-    assert (await send_sms(suite, To="+4915112345678", From="Staffgate", Body="x"))[0] == 500
-    await put_faults(suite)
-    await send_mail(suite, "later@example.com")
-    assert len(await messages(suite, to="later@example.com")) == 1
-
-
-async def test_what_the_mailbox_accepted_is_there_after_a_kill(suite: Bare) -> None:
-    await send_mail(suite, "kept@example.com")
-    killed = suite.kill("mailbox")
-    await asyncio.to_thread(suite.await_return, "mailbox", killed)
-    assert len(await messages(suite, to="kept@example.com")) == 1
-    async with aiohttp.ClientSession() as http, http.delete(suite.record.urls["mailbox"] + "/messages") as response:
-        assert response.status == 204
-    assert await messages(suite) == []
