@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 from pathlib import Path
 from uuid import uuid4
+
+import pytest
 
 from deploy.local.ports import free_port
 from tests.system.platform import Platform
@@ -38,6 +41,7 @@ def steps() -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the pages speak in curl, and there is none: apt install curl")
 async def test_what_the_pages_print_is_what_happens(platform: Platform, tmp_path: Path) -> None:
     told = steps()
     assert len(told) > 10
