@@ -39,6 +39,7 @@ class Access:
         self._verifier = Verifier(issuer or identity_url, lambda: clock.now().timestamp())
         self._identity_url = identity_url
         self._hearing = False
+        self._hearing_since = float("inf")
         self._loaded_at = float("-inf")
         self._due = asyncio.Event()
 
@@ -55,7 +56,9 @@ class Access:
 
     async def ready(self) -> None:
         age = time.monotonic() - self._loaded_at
-        if not self._verifier.has_keys or (not self._hearing and age > _TOO_OLD):
+        # What ended while nothing could be heard is known only from a load that began after hearing came back.
+        current = self._hearing and self._loaded_at >= self._hearing_since
+        if not self._verifier.has_keys or (not current and age > _TOO_OLD):
             raise Unavailable("access_unknown", "It can't be told right now whose session has ended; try again.")
 
     # --- Hints ------------------------------------------------------------------------------------------------
@@ -74,7 +77,7 @@ class Access:
         self._due.set()
 
     def restored(self) -> None:
-        self._hearing = True
+        self._hearing, self._hearing_since = True, time.monotonic()
         self._due.set()
 
     # --- keeping current --------------------------------------------------------------------------------------
@@ -102,12 +105,16 @@ class Access:
                     await self._due.wait()
 
     async def _load(self, identity: IdentityClient) -> bool:
+        began = time.monotonic()
         try:
             keys, ended = await identity.keys(), await identity.ended_sessions()
+            self._verifier.trust(keys)
         except (ServiceAway, Refused) as fault:
             log.warning("access.not_loaded", error=str(fault))
             return False
-        self._verifier.trust(keys)
+        except Exception:  # an answer that is none: whoever dies of it never loads again, and nobody notices
+            log.exception("access.not_loaded")
+            return False
         self._verifier.end(ended)
-        self._loaded_at = time.monotonic()
+        self._loaded_at = began
         return True

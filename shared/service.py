@@ -130,8 +130,10 @@ async def connected(bus: Bus) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await bus.drain()
-        await bus.close()
+        try:
+            await bus.drain()
+        finally:
+            await bus.close()
 
 
 @asynccontextmanager

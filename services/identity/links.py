@@ -68,6 +68,8 @@ class Links:
         hashed = await self._passwords.hash(password)
         now = self._db.clock.now()
         async with self._db.begin(person.org) as tx:
+            # The person first, as everybody does who sends a link: two orders of locking are a deadlock.
+            await staff_store.lock_staff(tx, person.org, person.id)
             if await store.use_link(tx, person.org, handle.digest(token), now) is None:
                 raise _dead()
             active = await staff_store.activate_staff(tx, person.org, person.id, hashed, now)

@@ -29,6 +29,7 @@ _LOGIN_LIFETIME = timedelta(minutes=10)
 _CODE_LIFETIME = timedelta(minutes=5)
 _DIGITS = {"email": 8, "sms": 6}
 _ATTEMPTS = 5  # a login; 5 of 10^6 guesses
+_TRIES, _TRIES_PER = 10, timedelta(hours=1)  # a person, over all logins: whoever has the password can begin many
 _CODES, _CODES_PER = 5, timedelta(minutes=10)  # a person
 _COOL_DOWN = timedelta(seconds=30)  # a login and channel
 
@@ -99,6 +100,8 @@ class Logins:
         async with self._db.begin(org) as tx:
             person = await staff_store.lock_staff(tx, org, login.staff)
             if person is None or person.status is not StaffStatus.ACTIVE:
+                raise _wrong_code()
+            if await store.tries_since(tx, org, person.id, now - _TRIES_PER) > _TRIES:  # this one counted
                 raise _wrong_code()
             if not await self._proves(tx, person, login.id, wanted):
                 raise _wrong_code()

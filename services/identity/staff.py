@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.identity import names
 from services.identity.links import Links
+from services.identity.store import logins as login_store
 from services.identity.store import organisations as organisation_store
 from services.identity.store import sessions as session_store
 from services.identity.store import staff as store
@@ -93,6 +94,7 @@ class StaffAccounts:
             changed = await self._change(tx, person, StaffStatus.ACTIVE, StaffStatus.SUSPENDED)
             await tx.emit(StaffSuspended(org=caller.org, state=changed.state))
             ended = await session_store.end_sessions_of(tx, caller.org, id, "suspended", self._db.clock.now())
+            await login_store.end_logins_of(tx, caller.org, id, self._db.clock.now())
             if ended:
                 await tx.emit(SessionsEnded(org=caller.org, staff=id, sessions=ended))
         return shown(changed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,7 +95,8 @@ class Templates:
 
 def plain(text: str) -> str:
     """Somebody's free text as nothing but text: one line, not too long, and no mail program makes a link of it."""
-    text = _JOINT.sub(r"\1 ", _SCHEME.sub(": ", one_line(text)))
+    # NFKC first: an SMS is simplified later, and a small full stop must not become a real one after it was looked for.
+    text = _JOINT.sub(r"\1 ", _SCHEME.sub(": ", one_line(unicodedata.normalize("NFKC", text))))
     return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1].rstrip() + "…"
 
 

@@ -79,7 +79,9 @@ class Relay:
         self._wake.set()
 
     async def _connect_and_serve(self) -> None:
-        connection = await asyncpg.connect(self._url, timeout=5, command_timeout=10)
+        # A leader that is frozen or cut off would keep the lock for as long as the server believes in its connection: hours.
+        settings = {"idle_session_timeout": "10000"}
+        connection = await asyncpg.connect(self._url, timeout=5, command_timeout=10, server_settings=settings)
         try:
             await self._serve(connection)
         finally:

@@ -30,7 +30,9 @@ from shared.bus.port import TIERS, Handle, Hints, Message, Outcome, Queue, Verdi
 
 PREFETCH = 16
 _TIMEOUT = 5.0  # seconds for anything asked of the broker: a blocked connection hangs, it does not fail
+_ATTACH = 20.0  # seconds for topology, readers and listeners, all told
 _WATCH = 30.0  # seconds between looks at whether anybody still reads our queues
+_PULSE = 0.4  # seconds between questions to the broker, and for each answer
 _GRACE = 20.0  # seconds for handlers at a stop; below the 30 of the usual orchestrators
 
 log = structlog.get_logger()
@@ -55,6 +57,7 @@ class RabbitBus:
         self._tiers = tiers
         self._every = watch
         self._read: list[str] = []
+        self._ears: list[tuple[AbstractChannel, str]] = []
         self._consumers: list[tuple[Queue, Handle]] = []
         self._listeners: list[tuple[tuple[str, ...], Hints]] = []
         self._subscriptions: list[tuple[AbstractQueue, str]] = []
@@ -81,8 +84,10 @@ class RabbitBus:
     async def drain(self) -> None:
         self._read.clear()
         for queue, tag in self._subscriptions:
-            with suppress(*FAULTS):
+            try:
                 await queue.cancel(tag, timeout=_TIMEOUT)
+            except (*FAULTS, asyncio.CancelledError) as fault:
+                _not_ours(fault)
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=_GRACE)
 
@@ -97,33 +102,46 @@ class RabbitBus:
         while not self._stopping.is_set():
             try:
                 await self._connect_and_serve()
-            except FAULTS as fault:
+            except (*FAULTS, asyncio.CancelledError) as fault:
+                _not_ours(fault)
                 log.warning("bus.connection_failed", error=f"{type(fault).__name__}: {fault}")
-            finally:
-                self._forget_connection()
             with suppress(TimeoutError):
                 pause = 0.2 + random.random() * 0.8  # noqa: S311 - jitter, so that replicas do not come back as one
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def _connect_and_serve(self) -> None:
-        properties: FieldTable = {"connection_name": self._name}
+        # Two: a broker with an alarm reads nothing more from a connection that publishes, and so no acks either.
+        lost = asyncio.Event()
+        async with (
+            await self._connection(self._name, lost) as connection,
+            await self._connection(f"{self._name}.publisher", lost) as publisher,
+        ):
+            try:
+                await asyncio.wait_for(self._attach(connection, publisher, lost), _ATTACH)
+                self.connected = True
+                log.info("bus.connected")
+                await self._until_over(connection, lost)
+            finally:
+                self._forget_connection()  # before the farewell: a broker that hangs takes its time over that
+
+    async def _connection(self, name: str, lost: asyncio.Event) -> AbstractConnection:
+        properties: FieldTable = {"connection_name": name}
         connection = await aio_pika.connect(self._url, timeout=_TIMEOUT, heartbeat=15, client_properties=properties)
-        async with connection:
-            lost = asyncio.Event()
-            connection.close_callbacks.add(lambda *_: lost.set())
-            await asyncio.wait_for(self._attach(connection, lost), 60)
-            self.connected = True
-            log.info("bus.connected")
-            await self._until_over(connection, lost)
+        connection.close_callbacks.add(lambda *_: lost.set())
+        return connection
 
     async def _until_over(self, connection: AbstractConnection, lost: asyncio.Event) -> None:
         """Until somebody stops us, the connection goes, or it turns out to be alive and to bring nothing."""
-        tasks = [asyncio.create_task(wait) for wait in (self._stopping.wait(), lost.wait(), self._watch(connection))]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        for task in done:
-            task.result()
+        waits = (self._stopping.wait(), lost.wait(), self._watch(connection), self._pulse())
+        tasks = [asyncio.create_task(wait) for wait in waits]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self, connection: AbstractConnection) -> bool:
         """Raise when a queue of ours has gone, or has no reader: a deleted queue ends its reader without a word."""
@@ -135,8 +153,42 @@ class RabbitBus:
                     if not found.declaration_result.consumer_count:
                         raise ConnectionError(f"nobody reads {name}")
 
-    async def _attach(self, connection: AbstractConnection, lost: asyncio.Event) -> None:
-        publisher = await self._channel(connection, lost)
+    async def _pulse(self) -> bool:
+        """Deaf while the broker is silent: its heartbeats take 48 s to be missed, and a revoke may take one.
+
+        Asked where the hints come in, so that whatever was told before the answer has been heard.
+        """
+        while self._ears:
+            await asyncio.sleep(_PULSE)
+            asked = [asyncio.create_task(_ask(channel, queue)) for channel, queue in self._ears]
+            try:
+                await self._answered(asked)
+            finally:
+                for task in asked:
+                    task.cancel()
+        return await asyncio.Event().wait()
+
+    async def _answered(self, asked: Sequence[asyncio.Task[None]]) -> None:
+        """Not given up when it is late: a question that is cancelled would take its channel along."""
+        _, late = await asyncio.wait(asked, timeout=_PULSE)
+        if late:
+            log.warning("bus.silent")
+            self._lose()
+        for answer in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(answer, BaseException):
+                raise ConnectionError("the broker does not answer") from answer
+        if late:
+            for _, hints in self._listeners:
+                hints.restored()
+
+    def _lose(self) -> None:
+        for _, hints in self._listeners:
+            hints.lost()
+
+    async def _attach(
+        self, connection: AbstractConnection, publishing: AbstractConnection, lost: asyncio.Event
+    ) -> None:
+        publisher = await self._channel(publishing, lost)
         self._events = await topology.declare(publisher, self._queues, self._tiers)
         self._direct = publisher.default_exchange
         for types, hints in self._listeners:
@@ -156,8 +208,8 @@ class RabbitBus:
         self._events = self._direct = None
         self._subscriptions.clear()
         self._read.clear()
-        for _, hints in self._listeners:
-            hints.lost()
+        self._ears.clear()
+        self._lose()
 
     # --- publishing -------------------------------------------------------------------------------------------
 
@@ -169,7 +221,8 @@ class RabbitBus:
             return False
         try:
             await exchange.publish(_outgoing(message), key, mandatory=routed, timeout=_TIMEOUT)
-        except FAULTS as fault:
+        except (*FAULTS, asyncio.CancelledError) as fault:
+            _not_ours(fault)
             log.warning(
                 "bus.unpublished",
                 type=message.type,
@@ -191,6 +244,7 @@ class RabbitBus:
 
         await queue.consume(heard, no_ack=True, timeout=_TIMEOUT)
         self._read.append(queue.name)
+        self._ears.append((channel, queue.name))
         hints.restored()
 
     # --- consuming --------------------------------------------------------------------------------------------
@@ -239,6 +293,17 @@ class RabbitBus:
             key = topology.parked_queue(queue.name)
             log.error("bus.parked", queue=queue.name, type=message.type, event_id=message.id, error=verdict.error)
         return await self._publish(self._direct, key, moved, routed=True)
+
+
+async def _ask(channel: AbstractChannel, queue: str) -> None:
+    await channel.declare_queue(queue, passive=True, timeout=_TIMEOUT)
+
+
+def _not_ours(fault: BaseException) -> None:
+    """aiormq ends what waits on a connection that it found stuck with CancelledError, though nobody cancelled us."""
+    task = asyncio.current_task()
+    if isinstance(fault, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise fault
 
 
 def _outgoing(message: Message) -> aio_pika.Message:

@@ -17,6 +17,7 @@ import asyncpg
 import structlog
 
 _LOCK = 7_264_001
+_PATIENCE = 60.0  # seconds that another replica may take to migrate
 log = structlog.get_logger()
 
 
@@ -29,7 +30,8 @@ async def migrate(owner_url: str, app_url: str, folders: Sequence[Path]) -> list
     role = urlsplit(app_url).username or ""
     connection = await asyncpg.connect(owner_url)
     try:
-        await _lock(connection)
+        async with asyncio.timeout(_PATIENCE):
+            await _lock(connection)
         return await _apply_missing(
             connection, role, [file for folder in folders for file in sorted(folder.glob("*.sql"))]
         )

@@ -111,6 +111,9 @@ class Operation:
     async def _form(self, request: web.Request) -> object:
         if request.content_type != FORM:
             raise Malformed("wrong_content_type", f"Send the body as Content-Type: {FORM}.")
+        # Python knows encodings that take minutes for a body (punycode) and that make lone surrogates (utf-7).
+        if (request.charset or "utf-8").lower() != "utf-8":
+            raise Malformed("wrong_charset", "Send the form in UTF-8.")
         try:
             fields = dict(await request.post())
         except web.RequestPayloadError as fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import aio_pika
 import pytest
 import pytest_asyncio
 
+from shared.bus.rabbit import RabbitBus
 from tests.bus.conftest import Ear, Script, World, until
 
 
@@ -41,8 +43,34 @@ async def test_a_listener_whose_queue_was_deleted_is_told_and_hears_again(world:
     ear, bus = Ear(), world.bus()
     bus.listen([world.type], ear)
     await world.started(bus)
-    channel = await bus._direct.channel.get_underlay_channel()  # nobody else may: the queue is the connection's own
+    channel = await bus._ears[0][0].get_underlay_channel()  # nobody else may: the queue is the connection's own
     await channel.queue_delete(bus._read[0])
     await until(lambda: ear.times_lost and ear.times_restored == 2)
     await bus.publish([message := world.message()])
     await until(lambda: message.id in ear.got)
+
+
+async def test_a_cancellation_that_nobody_asked_for_is_a_fault_like_another(world: World) -> None:
+    """aiormq ends what waits on a connection that it found stuck with CancelledError."""
+
+    class Stuck:
+        async def publish(self, *_: Any, **__: Any) -> None:
+            raise asyncio.CancelledError
+
+    bus = await world.started(world.bus())
+    bus._events = Stuck()
+    assert await bus.publish([world.message()]) == [False]
+    bus._task.cancel()  # ours: the loop does end
+    await asyncio.wait([bus._task])
+    calls = []
+
+    async def stuck_once() -> None:
+        calls.append(len(calls))
+        if len(calls) == 1:
+            raise asyncio.CancelledError
+        await RabbitBus._connect_and_serve(bus)
+
+    bus._connect_and_serve = stuck_once
+    await bus.start()
+    await until(lambda: bus.connected)
+    assert len(calls) == 2

@@ -62,6 +62,16 @@ async def take_attempt(tx: Tx, org: UUID, digest: bytes, now: datetime, limit: i
     )  # fmt: skip
 
 
+async def tries_since(tx: Tx, org: UUID, staff: UUID, since: datetime) -> int:
+    """Tries at the second factor, over all logins that came to nothing."""
+    count: int = await tx.value(
+        "SELECT coalesce(sum(attempts), 0) FROM login"
+        " WHERE org = $1 AND staff = $2 AND created_at > $3 AND finished_at IS NULL",
+        org, staff, since,
+    )  # fmt: skip
+    return count
+
+
 async def finish_login(tx: Tx, org: UUID, id: UUID, now: datetime) -> bool:
     """True for the one who finishes it."""
     return (
@@ -70,6 +80,10 @@ async def finish_login(tx: Tx, org: UUID, id: UUID, now: datetime) -> bool:
         )
         == 1
     )
+
+
+async def end_logins_of(tx: Tx, org: UUID, staff: UUID, now: datetime) -> None:
+    await tx.run("UPDATE login SET expires_at = $3 WHERE org = $1 AND staff = $2 AND expires_at > $3", org, staff, now)
 
 
 async def add_code(tx: Tx, org: UUID, new: NewCode, now: datetime) -> None:

@@ -177,3 +177,9 @@ def test_only_a_code_is_a_code(value: str) -> None:
 )
 def test_how_long_it_is_good_is_said_in_words(remaining: timedelta, words: str) -> None:
     assert good_for(remaining) == words
+
+
+@pytest.mark.parametrize("name", ["https﹕//evil﹒com", "evil﹒com/a", "ev-⒈co", "www．evil．com"])
+def test_look_alikes_do_not_become_links_when_an_sms_is_simplified(name: str) -> None:
+    """A small full stop is a full stop once the text has to fit GSM-7."""
+    assert not re.search(r"\w\.\w|://", gsm7.simplified(plain(name)))
