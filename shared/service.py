@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,7 +45,7 @@ S = TypeVar("S", bound=CommonSettings)
 log = structlog.get_logger()
 
 
-class Role:
+class Role(StrEnum):
     """What a process does of its service's work, so that each kind can be scaled by itself."""
 
     HTTP = "http"
@@ -158,7 +159,7 @@ async def bus_connected(bus: Bus) -> None:
 def main(name: str, kind: type[S], build: Build[S]) -> None:
     """`python -m services.<name>`: settings, log, service, until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
-    parser.add_argument("--role", choices=(Role.HTTP, Role.WORKER, Role.ALL), default=Role.ALL)
+    parser.add_argument("--role", choices=[*Role], default=Role.ALL)
     role = parser.parse_args().role
     try:
         settings = load(kind, name, os.environ)

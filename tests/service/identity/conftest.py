@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -87,7 +88,6 @@ class Running:
     heard: Heard
     owner_url: str
     app_url: str
-    relay_wake: Any = None
 
     async def ask(self, method: str, path: str, *, token: str = "", **options: Any) -> Answer:
         headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
@@ -106,8 +106,6 @@ class Running:
 
 async def until(ready: Any, seconds: float = 5) -> Any:
     """Wait for a condition."""
-    import asyncio
-
     async with asyncio.timeout(seconds):
         while not (found := ready()):
             await asyncio.sleep(0.005)
