@@ -40,6 +40,10 @@ class Conflict(Refusal):
     """It clashes with what is there."""
 
 
+class PreconditionFailed(Refusal):
+    """It is not any more as the caller last saw it."""
+
+
 class TooMany(Refusal):
     """Too often; `retry_after` (seconds) says when again."""
 

@@ -62,6 +62,7 @@ class Settings:
             "IDENTITY_CODE_KEY": self.keys.symmetric("code"),
             "IDENTITY_SEAL_KEY": self.keys.seal_key("notify", private=False),
             "IDENTITY_PRODUCTS": self.keys.products(),
+            "IDENTITY_AUTHZ_URL": self.url("authz"),
         }
 
     def _authz(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from joserfc.jwk import OKPKey
 from deploy.local.files import write_private
 
 DATABASES = ("identity", "authz", "notify")
-PRODUCTS = ("authz", "notify", "sms-inbox")
+PRODUCTS = ("authz", "notify", "sms")
 FILE = "secrets.json"
 
 

@@ -32,11 +32,11 @@ def lint() -> int:
 
 
 def bench(args: Sequence[str]) -> int:
-    found = sorted((ROOT / "benchmarks").glob("bench_*.py"))
-    if not found:
-        print("There are no benchmarks yet; they will be in benchmarks/.")
-        return 0
-    return _run([(f"benchmark {file.stem}", [str(file), *args]) for file in found])
+    """The first word may name one of them: `./dev bench freshness --long`."""
+    found = {file.stem.removeprefix("bench_"): file.stem for file in sorted((ROOT / "benchmarks").glob("bench_*.py"))}
+    chosen = [args[0]] if args and args[0] in found else list(found)
+    rest = args[1:] if args and args[0] in found else args
+    return _run([(f"benchmark {name}", ["-m", f"benchmarks.{found[name]}", *rest]) for name in chosen])
 
 
 def _run(stages: list[Stage]) -> int:

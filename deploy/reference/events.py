@@ -8,7 +8,7 @@ import msgspec
 
 from deploy.reference.table import table
 from shared.bus.topology import QUEUES
-from staffgate.contracts import authz, identity
+from staffgate.contracts import authz, catalogue, identity, items
 from staffgate.contracts.event import Event, Stated, event_types
 
 _HEAD = """# Events
@@ -31,7 +31,7 @@ def page() -> str:
 
 def _events() -> dict[str, type[Event]]:
     """Without those that a program of somebody's own may have added."""
-    ours = (authz.__name__, identity.__name__)
+    ours = {module.__name__ for module in (authz, catalogue, identity, items)}
     return {type: kind for type, kind in sorted(event_types().items()) if kind.__module__ in ours}
 
 

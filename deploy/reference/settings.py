@@ -1,4 +1,4 @@
-"""The settings of each service, from their Structs; what each is for, from the comment behind it."""
+"""The settings of each service, from their Structs; what each is for, from the comment behind it or above it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS: dict[str, type[CommonSettings]] = {
     "authz": AuthzSettings,
     "notify": NotifySettings,
 }
-_COMMENT = re.compile(r"^    (\w+): .*?  # (.+)$", re.MULTILINE)
+_COMMENT = re.compile(r"^((?:    # .+\n)*)    (\w+): (?:.*?  # (.+)|.*)$", re.MULTILINE)
 # What needs no comment where it stands in the code.
 _PLAIN = {
     "database_url": "the service's own database, as the role that works in it and owns nothing",
@@ -74,5 +74,7 @@ def _comments(kind: type) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in reversed(kind.__mro__):
         if issubclass(part, CommonSettings):
-            found.update(_COMMENT.findall(inspect.getsource(part)))
+            for above, name, behind in _COMMENT.findall(inspect.getsource(part)):
+                if said := behind or " ".join(above.replace("    # ", "").split()):
+                    found[name] = said
     return found

@@ -1,128 +1,93 @@
-"""Decisions (permission model, section 7) in the form of OpenID AuthZEN 1.0: one question, and which items."""
+"""Decisions (permission model, section 7) in the form of OpenID AuthZEN 1.0: one question, or many at once."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
 
-from services.authz import items
-from services.authz.arrivals import Arrivals, NotArrived
-from services.authz.facts import Standing
-from services.authz.snapshots import Snapshots
-from shared.db import Database
-from shared.errors import Forbidden, Invalid, Unavailable
-from staffgate.contracts.authz import (
-    Decision,
-    Evaluation,
-    FoundResource,
-    Permissions,
-    ResourceSearch,
-    ResourcesFound,
-    SectionPermissions,
-    Subject,
-)
+from services.authz.questions import Demands, about, demands, explained, one_of, whole
+from services.authz.verdicts import Verdicts
+from shared.errors import Forbidden, Invalid, Malformed, Refusal
+from staffgate.contracts.authz import Permissions, SectionPermissions
 from staffgate.contracts.caller import Caller, Person
-from staffgate.decision import Catalogue, Question, Verdict, decide, search, stranger, tree
+from staffgate.contracts.decisions import Decision, Evaluation, Evaluations
+from staffgate.contracts.decisions import Decisions as Decided
+from staffgate.decision import Question, Verdict, stranger, tree
 
-_SUBJECT = "staff"
-_REVISION_WAIT = 1.0  # seconds; longer, and the asker's own deadline passes
-
-
-class _Demands(msgspec.Struct, frozen=True):
-    """What we read of a question's context; the rest of it is the product's."""
-
-    min_revision: Annotated[int, Meta(ge=0, le=2**53)] = 0
-    explain: bool = False
+MOST = 1000  # evaluations in one request
+# The decision after which no other matters.
+_LAST = {"deny_on_first_deny": False, "permit_on_first_permit": True}
 
 
 class Decisions:
-    def __init__(self, db: Database, catalogue: Catalogue, snapshots: Snapshots, arrivals: Arrivals) -> None:
-        self._db = db
-        self._catalogue = catalogue
-        self._snapshots = snapshots
-        self._arrivals = arrivals
+    def __init__(self, verdicts: Verdicts) -> None:
+        self._verdicts = verdicts
 
     async def evaluate(self, caller: Caller, asked: Evaluation) -> Decision:
-        """Never an exception and never an allow for what is not known."""
-        staff, demands = _about(caller, asked.subject), _demands(asked.context)
-        standing = await self._standing(staff, demands.min_revision)
-        snapshot = stranger(0) if standing is None else standing.snapshot
-        verdict = decide(snapshot, self._catalogue, Question.of(asked))
-        return Decision(decision=verdict.allowed, context=_explained(verdict) if demands.explain else None)
+        one = _Asked(caller, asked)
+        at_least = one.wanted.min_revision
+        if one.wanted.await_subject and one.staff is not None:
+            return one.answer(await self._verdicts.decide_arrived(one.staff, one.question, at_least))
+        return one.answer(await self._verdicts.decide(one.staff, one.question, at_least))
 
-    async def find(self, caller: Caller, asked: ResourceSearch) -> ResourcesFound:
-        """The registered items of a type on which the action is allowed."""
-        staff, demands = _about(caller, asked.subject), _demands(asked.context)
-        standing = await self._standing(staff, demands.min_revision)
-        type = asked.resource.type
-        if standing is None or type not in self._catalogue.holders:
-            return ResourcesFound(results=[])
-        async with self._db.begin(standing.org) as tx:
-            known = await items.items_of(tx, standing.org, type)
-        properties = {**asked.resource.properties, **asked.action.properties}
-        found = search(standing.snapshot, self._catalogue, asked.action.name, known, properties)
-        return ResourcesFound(
-            results=[
-                FoundResource(type=item.type, id=item.id, properties={"label": item.label, "section": item.section})
-                for item in found
-            ]
-        )
+    async def evaluate_all(self, caller: Caller, asked: Evaluations) -> Decided:
+        """In the order of the questions; with a semantic that stops early, as far as the one that decided."""
+        if not asked.evaluations:
+            one = await self.evaluate(caller, whole(asked, asked))
+            return Decided(decision=one.decision, context=one.context)
+        if len(asked.evaluations) > MOST:
+            raise Invalid("too_many", f"A request may have {MOST} evaluations at most; send more in several.")
+        found = await self._answers([_asked(caller, asked, item) for item in asked.evaluations])
+        last = _LAST.get(asked.options.evaluations_semantic)
+        end = next((number for number, one in enumerate(found, 1) if one.decision is last), len(found))
+        return Decided(evaluations=found[:end])
+
+    async def _answers(self, asked: list[_Asked | Decision]) -> list[Decision]:
+        """All that are about one person at once: what is known of them is looked up once, and is the same for all."""
+        people: dict[UUID | None, list[_Asked]] = {}
+        for one in asked:
+            if isinstance(one, _Asked):
+                people.setdefault(one.staff, []).append(one)
+        answers: dict[int, Decision] = {}
+        for staff, theirs in people.items():
+            at_least = max(one.wanted.min_revision for one in theirs)
+            verdicts = await self._verdicts.decide_all(staff, [one.question for one in theirs], at_least)
+            answers |= {id(one): one.answer(verdict) for one, verdict in zip(theirs, verdicts, strict=True)}
+        return [one if isinstance(one, Decision) else answers[id(one)] for one in asked]
 
     async def permissions(self, caller: Person) -> Permissions:
         """The caller's own, section by section."""
-        standing = await self._standing(caller.staff, 0)
+        standing = await self._verdicts.standing(caller.staff)
         snapshot = stranger(0) if standing is None else standing.snapshot
-        sections = msgspec.convert(tree(snapshot, self._catalogue), list[SectionPermissions], from_attributes=True)
+        shown = tree(snapshot, self._verdicts.catalogue)
+        sections = msgspec.convert(shown, list[SectionPermissions], from_attributes=True)
         return Permissions(revision=snapshot.revision, sections=sections)
 
-    async def _standing(self, staff: UUID | None, at_least: int) -> Standing | None:
-        standing = None if staff is None else await self._snapshots.of(staff)
-        if staff is None or standing is None or standing.snapshot.revision >= at_least:
-            return standing
-        return await self._arrivals.until_here(
-            [standing.org], lambda: self._newer(staff, at_least), seconds=_REVISION_WAIT
-        )
 
-    async def _newer(self, staff: UUID, at_least: int) -> Standing | None:
-        """An answer at an older revision is never given (section 7)."""
-        standing = await self._snapshots.anew(staff)
-        if standing is not None and standing.snapshot.revision < at_least:
-            detail = f"The organisation is at revision {standing.snapshot.revision}, and {at_least} was demanded."
-            raise NotArrived(Unavailable("revision_not_reached", detail))
-        return standing
+class _Asked:
+    """A question that may be asked. Raises Refusal where it may not."""
 
+    __slots__ = ("question", "staff", "wanted")
 
-def _about(caller: Caller, subject: Subject) -> UUID | None:
-    """Whom the question is about, None where that is nobody. People ask about themselves only."""
-    staff = _staff(subject)
-    if isinstance(caller, Person) and staff != caller.staff:
-        raise Forbidden("others", "You may ask about yourself only; product services ask about everybody.")
-    return staff
+    def __init__(self, caller: Caller, asked: Evaluation) -> None:
+        self.staff: UUID | None = about(caller, asked.subject)
+        self.wanted: Demands = demands(asked.context)
+        self.question = Question.of(asked)
+
+    def answer(self, verdict: Verdict) -> Decision:
+        context = explained(verdict, self.question.type) if self.wanted.explain else None
+        return Decision(decision=verdict.allowed, context=context)
 
 
-def _staff(subject: Subject) -> UUID | None:
+def _asked(caller: Caller, defaults: Evaluations, item: msgspec.Raw) -> _Asked | Decision:
+    """One of many: what is wrong with it denies it, and it alone (AuthZEN 1.0, section 7.2.1)."""
     try:
-        return UUID(subject.id) if subject.type == _SUBJECT else None
-    except ValueError:
-        return None
+        return _Asked(caller, one_of(defaults, item))
+    except (Malformed, Invalid, Forbidden) as refusal:
+        return Decision(decision=False, context={"error": _error(refusal)})
 
 
-def _demands(context: dict[str, Any]) -> _Demands:
-    try:
-        return msgspec.convert(context, _Demands)
-    except msgspec.ValidationError as fault:
-        what, _, at = str(fault).partition(" - at `$")
-        raise Invalid("invalid", f"{what} (body).", at=f"$.context{at.rstrip('`')}") from fault
-
-
-def _explained(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "reason": verdict.reason,
-        "rule": verdict.rule,
-        "target": verdict.target,
-        "revision": verdict.revision,
-        "visible": verdict.visible,
-    }
+def _error(refusal: Refusal) -> dict[str, object]:
+    """As a whole request would have been answered (10.1.2)."""
+    return {"status": 403 if isinstance(refusal, Forbidden) else 400, "message": refusal.detail}

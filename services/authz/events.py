@@ -8,11 +8,11 @@ import structlog
 
 from services.authz import subjects
 from services.authz.arrivals import Arrivals
-from services.authz.snapshots import Snapshots
+from services.authz.items import Items
 from shared.bus.consumer import Handler
 from shared.bus.envelope import Undecodable, decode, open_envelope
 from shared.bus.port import Message
-from staffgate.contracts.authz import PermissionsChanged
+from staffgate.contracts.authz import Heartbeat, PermissionsChanged
 from staffgate.contracts.event import Event
 from staffgate.contracts.identity import (
     OrganisationNamed,
@@ -22,6 +22,8 @@ from staffgate.contracts.identity import (
     StaffReactivated,
     StaffSuspended,
 )
+from staffgate.contracts.items import ItemRegistered, ItemRemoved
+from staffgate.mirror import Mirror
 
 HANDLERS: Mapping[type[Event], Handler] = {
     OrganisationRegistered: subjects.note_organisation,
@@ -32,29 +34,39 @@ HANDLERS: Mapping[type[Event], Handler] = {
     StaffReactivated: subjects.note_person,
 }
 
+
+def item_handlers(items: Items) -> Mapping[type[Event], Handler]:
+    """What products tell of their items."""
+    return {ItemRegistered: items.note_registered, ItemRemoved: items.note_removed}
+
+
 log = structlog.get_logger()
 
 
 class Announcements:
     """Hints: each replica hears of every change, and forgets what it knew of those whom it concerns."""
 
-    def __init__(self, snapshots: Snapshots, arrivals: Arrivals) -> None:
-        self._snapshots = snapshots
+    types = (PermissionsChanged.type, Heartbeat.type)
+
+    def __init__(self, mirror: Mirror, arrivals: Arrivals) -> None:
+        self._mirror = mirror
         self._arrivals = arrivals
 
     def heard(self, message: Message) -> None:
         try:
             event = decode(open_envelope(message.body))
         except Undecodable as fault:
-            log.error("snapshots.announcement_unreadable", error=str(fault))
-            self._snapshots.forget_everything()
+            log.error("mirror.announcement_unreadable", error=str(fault))
+            self._mirror.forget()
             return
         if isinstance(event, PermissionsChanged):
-            self._snapshots.announced(event.org, event.previous, event.revision, event.people)
+            self._mirror.announced(event)
             self._arrivals.note([event.org, *(event.people or ())])
+        elif isinstance(event, Heartbeat):
+            self._mirror.beaten(event)
 
     def lost(self) -> None:
-        self._snapshots.deaf()
+        self._mirror.deaf()
 
     def restored(self) -> None:
-        self._snapshots.hearing()
+        self._mirror.hearing()

@@ -6,6 +6,7 @@ the other, and a snapshot at a revision holds every change up to it and none aft
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.authz.store import revisions as store
@@ -20,8 +21,10 @@ async def open_organisation(tx: Tx, org: UUID) -> bool:
     return added
 
 
-async def raised(tx: Tx, org: UUID, people: list[UUID] | None) -> int:
-    """Raise the revision that this transaction holds, and tell whose permissions are not what they were."""
+async def raised(tx: Tx, org: UUID, people: list[UUID] | None, types: Sequence[str] = ()) -> int:
+    """Raise the revision that this transaction holds, and tell whose permissions are not what they were, and which
+    types' registered items."""
     revision = await store.raise_revision(tx, org)
-    await tx.emit(PermissionsChanged(org=org, previous=revision - 1, revision=revision, people=people))
+    changed = PermissionsChanged(org=org, previous=revision - 1, revision=revision, people=people, types=list(types))
+    await tx.emit(changed)
     return revision

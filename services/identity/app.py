@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+import aiohttp
 
 from services.identity.api import api
 from services.identity.factors import Factors
@@ -13,6 +17,7 @@ from services.identity.logins import Logins
 from services.identity.messages import Messages
 from services.identity.organisations import Organisations
 from services.identity.passwords import Passwords
+from services.identity.permits import OwnToken, Permits
 from services.identity.products import Products, read_products
 from services.identity.service import Identity
 from services.identity.sessions import Sessions
@@ -36,6 +41,7 @@ from shared.service import (
 )
 from shared.settings import CommonSettings
 from staffgate.access import Verifier
+from staffgate.client import AuthzClient
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -46,6 +52,7 @@ class Settings(CommonSettings, frozen=True, kw_only=True, forbid_unknown_fields=
     factor_key: str  # private X25519 JWK: secrets of authenticator apps at rest
     code_key: str  # 32 bytes in base64: login codes and refresh tokens
     seal_key: str  # notify's public X25519 JWK
+    authz_url: str  # where this service reaches authz, which it asks who may administer staff
     products: str = ""  # name:sha256 of its secret, comma between
 
 
@@ -54,19 +61,34 @@ def build(
     passwords: Passwords | None = None,
 ) -> Service:  # fmt: skip
     db, relay = open_database(settings, bus, clock, ids)
-    identity = _identity(settings, db, passwords or Passwords())
+    permits = Permits()
+    identity = _identity(settings, db, passwords or Passwords(), permits)
     return assemble(
         "identity",
         settings,
         routes=api_routes("identity", api, identity, identity.sessions.authenticate) if role != Role.WORKER else [],
         # Whoever commits may have to carry, and tells the one that does: nothing is to wait for a poll.
-        parts=[migrated(settings, MIGRATIONS), db.opened(), connected(bus), relayed(relay)],
+        parts=[
+            migrated(settings, MIGRATIONS),
+            db.opened(),
+            _asking(permits, settings.authz_url, OwnToken(identity.signer, db.clock)),
+            connected(bus),
+            relayed(relay),
+        ],
         # A broker that is away keeps nobody from logging in: events wait in the outbox.
         checks=[Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)],
     )
 
 
-def _identity(settings: Settings, db: Database, passwords: Passwords) -> Identity:
+@asynccontextmanager
+async def _asking(permits: Permits, url: str, token: OwnToken) -> AsyncIterator[None]:
+    """authz is asked, and not waited for: who logs in needs nothing of it."""
+    async with aiohttp.ClientSession() as session:
+        permits.authz = AuthzClient(session, url, token)
+        yield
+
+
+def _identity(settings: Settings, db: Database, passwords: Passwords, permits: Permits) -> Identity:
     signer = Signer(settings.signing_key, settings.public_url, db.clock, db.ids)
     verifier = Verifier(settings.public_url, lambda: db.clock.now().timestamp())
     verifier.trust(signer.public())
@@ -77,7 +99,7 @@ def _identity(settings: Settings, db: Database, passwords: Passwords) -> Identit
     factors = Factors(db, Opener(settings.factor_key))
     return Identity(
         organisations=Organisations(db, links),
-        staff=StaffAccounts(db, links),
+        staff=StaffAccounts(db, links, permits),
         links=links,
         logins=Logins(db, passwords, factors, messages, sessions, code_key),
         factors=factors,

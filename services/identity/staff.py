@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.identity import names
 from services.identity.links import Links
+from services.identity.permits import Permits, nobody
 from services.identity.store import logins as login_store
 from services.identity.store import organisations as organisation_store
 from services.identity.store import sessions as session_store
@@ -13,7 +14,7 @@ from services.identity.store import staff as store
 from services.identity.store.staff import StaffRow
 from services.identity.telephone import e164
 from shared.db import Database, Tx
-from shared.errors import Conflict, Forbidden, NotFound
+from shared.errors import Conflict, Forbidden
 from staffgate.contracts.caller import Person, StaffType
 from staffgate.contracts.identity import (
     ActivationSent,
@@ -27,16 +28,19 @@ from staffgate.contracts.identity import (
     StaffStatus,
     StaffSuspended,
 )
+from staffgate.contracts.level import Level
 
 
 class StaffAccounts:
-    def __init__(self, db: Database, links: Links) -> None:
+    def __init__(self, db: Database, links: Links, permits: Permits) -> None:
         self._db = db
         self._links = links
+        self._permits = permits
 
     async def add(self, caller: Person, wanted: AddStaff) -> Staff:
         """The new person is invited; nothing is sent until somebody asks for it, so permissions can be set before."""
-        _require_administrator(caller)
+        await self._permits.require(caller, "create")
+        _require_no_more_than_own(caller, wanted)
         new = store.NewStaff(
             id=self._db.ids.uuid(),
             type=StaffType(wanted.type),
@@ -56,20 +60,21 @@ class StaffAccounts:
         return shown(person)
 
     async def list(self, caller: Person) -> StaffList:
-        _require_administrator(caller)
+        """Those whom the caller may view."""
+        rows = await self._permits.rows(caller)
         async with self._db.begin(caller.org) as tx:
-            return StaffList(staff=[shown(row) for row in await store.staff_of(tx, caller.org)])
+            return StaffList(staff=[shown(row) for row in await store.staff_within(tx, caller.org, rows)])
 
     async def show(self, caller: Person, id: UUID) -> Staff:
-        """Administrators see everybody; a person sees their own account."""
+        """Everybody sees their own account, whatever authz says."""
         if id != caller.staff:
-            _require_administrator(caller)
+            await self._permits.require_over(caller, "view", id)
         async with self._db.begin(caller.org) as tx:
             return shown(_found(await store.staff(tx, caller.org, id)))
 
     async def send_activation(self, caller: Person, id: UUID) -> ActivationSent:
         """Any time, and again at will: the newest link is the only one that works."""
-        _require_administrator(caller)
+        await self._permits.require_over(caller, "edit", id)
         now = self._db.clock.now()
         async with self._db.begin(caller.org) as tx:
             person = _found(await store.lock_staff(tx, caller.org, id))
@@ -84,13 +89,14 @@ class StaffAccounts:
 
     async def suspend(self, caller: Person, id: UUID) -> Staff:
         """Out everywhere: no login, no refresh, and the access tokens that are out are refused by every service."""
-        _require_administrator(caller)
+        await self._permits.require_over(caller, "edit", id)
         async with self._db.begin(caller.org) as tx:
             person = _found(await store.lock_staff(tx, caller.org, id))
             if id == caller.staff:
                 raise Forbidden("own_account", "You can't suspend your own account.")
             if person.type is StaffType.OWNER:
                 raise Forbidden("owner", "The owner can't be suspended; hand the organisation over first.")
+            _require_not_above(caller, person.type)
             changed = await self._change(tx, person, StaffStatus.ACTIVE, StaffStatus.SUSPENDED)
             await tx.emit(StaffSuspended(org=caller.org, state=changed.state))
             ended = await session_store.end_sessions_of(tx, caller.org, id, "suspended", self._db.clock.now())
@@ -101,9 +107,10 @@ class StaffAccounts:
 
     async def reactivate(self, caller: Person, id: UUID) -> Staff:
         """The account works again; the person logs in anew."""
-        _require_administrator(caller)
+        await self._permits.require_over(caller, "edit", id)
         async with self._db.begin(caller.org) as tx:
             person = _found(await store.lock_staff(tx, caller.org, id))
+            _require_not_above(caller, person.type)
             changed = await self._change(tx, person, StaffStatus.SUSPENDED, StaffStatus.ACTIVE)
             await tx.emit(StaffReactivated(org=caller.org, state=changed.state))
         return shown(changed)
@@ -132,12 +139,21 @@ def shown(row: StaffRow) -> Staff:
     )
 
 
-def _require_administrator(caller: Person) -> None:
-    if not caller.administers:
+def _require_not_above(caller: Person, type: StaffType) -> None:
+    """A type is above all levels: permission to edit staff accounts reaches no administrator's."""
+    if type is not StaffType.STANDARD and not caller.administers:
         raise Forbidden("administrators_only", "This is for the organisation's owner and administrators.")
+
+
+def _require_no_more_than_own(caller: Person, wanted: AddStaff) -> None:
+    """Nobody hands out more than they have (permission model, section 6)."""
+    _require_not_above(caller, StaffType(wanted.type))
+    if not caller.administers and (wanted.default_level is not Level.DENY or wanted.route_anywhere):
+        detail = "Add them with the default level Deny, and give them permissions afterwards."
+        raise Forbidden("more_than_own", detail)
 
 
 def _found(row: StaffRow | None) -> StaffRow:
     if row is None:
-        raise NotFound("not_found", "There is nobody of that id in your organisation.")
+        raise nobody()
     return row

@@ -1,4 +1,4 @@
-"""CloudEvents 1.0, structured mode: the whole event is the body, the same bytes in outbox, queue, parking lot and replay."""
+"""Events as they leave: the same bytes in outbox, queue, parking lot and replay. How they are read is in the SDK."""
 
 from __future__ import annotations
 
@@ -8,32 +8,11 @@ from uuid import UUID
 import msgspec
 
 from shared import trace
-from staffgate.contracts.event import Event, event_types
+from staffgate.contracts.envelope import CONTENT_TYPE, Envelope, Undecodable, decode, open_envelope
+from staffgate.contracts.event import Event
 
-CONTENT_TYPE = "application/cloudevents+json"
+__all__ = ["CONTENT_TYPE", "Envelope", "Undecodable", "decode", "encode", "open_envelope"]
 
-
-class Undecodable(Exception):
-    """These bytes are not an event of the published language."""
-
-
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """The attributes; `data` stays undecoded until somebody wants it."""
-
-    id: UUID
-    source: str
-    type: str
-    subject: str
-    time: datetime
-    org: UUID
-    sequence: int
-    traceparent: str = ""
-    specversion: str = "1.0"
-    datacontenttype: str = "application/json"
-    data: msgspec.Raw
-
-
-_envelope = msgspec.json.Decoder(Envelope)
 _encoder = msgspec.json.Encoder()
 
 
@@ -54,20 +33,3 @@ def encode(event: Event, id: UUID, time: datetime) -> bytes:
             data=data,
         )
     )
-
-
-def open_envelope(body: bytes) -> Envelope:
-    try:
-        return _envelope.decode(body)
-    except msgspec.DecodeError as fault:
-        raise Undecodable(f"no CloudEvent: {fault}") from fault
-
-
-def decode(envelope: Envelope) -> Event:
-    kind = event_types().get(envelope.type)
-    if kind is None:
-        raise Undecodable(f"unknown type {envelope.type}")
-    try:
-        return msgspec.json.decode(envelope.data, type=kind)
-    except msgspec.DecodeError as fault:
-        raise Undecodable(f"{envelope.type}: {fault}") from fault

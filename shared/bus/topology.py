@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from aio_pika.abc import AbstractChannel, AbstractExchange
 
 from shared.bus.port import Queue
-from staffgate.contracts import identity
+from staffgate.contracts import identity, items
 
 EXCHANGE = "events"
 PARKED = "parked"
@@ -35,9 +35,10 @@ AUTHZ_STAFF = Queue(
         identity.StaffReactivated.type,
     ),
 )
+AUTHZ_ITEMS = Queue(name="authz.items", types=(items.ItemRegistered.type, items.ItemRemoved.type))
 NOTIFY_MESSAGES = Queue(name="notify.messages", types=(identity.LinkIssued.type, identity.CodeIssued.type))
 
-QUEUES = (AUTHZ_STAFF, NOTIFY_MESSAGES)
+QUEUES = (AUTHZ_STAFF, AUTHZ_ITEMS, NOTIFY_MESSAGES)
 
 
 def retry_queue(queue: str, delay: float) -> str:

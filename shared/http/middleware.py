@@ -36,7 +36,7 @@ async def tell(request: web.Request, handler: Handle) -> web.StreamResponse:
     started = time.perf_counter()
     trace_id = trace.begin(request.headers.get("traceparent"))
     response = await _answer(request, handler)
-    response.headers[_REQUEST_ID] = request.headers.get(_REQUEST_ID, trace_id)[:128]
+    response.headers[_REQUEST_ID] = request.headers.get(_REQUEST_ID, trace_id)
     for name, value in _SAFE.items():
         response.headers.setdefault(name, value)
     operation = request.get(OPERATION, "none")

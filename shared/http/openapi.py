@@ -12,6 +12,7 @@ from shared.http.operation import FORM, JSON, Operation
 from shared.http.problems import CONTENT_TYPE, Problem
 
 _REF = "#/components/schemas/{name}"
+_TEXT = {"type": "string"}
 
 
 def document(title: str, version: str, operations: Sequence[Operation]) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def _kinds(operations: Sequence[Operation]) -> list[Any]:
     kinds: list[Any] = [Problem]
     for operation in operations:
         for name, kind in operation.types.items():
-            if name not in ("caller", "source") and kind not in kinds:
+            if name not in ("caller", "source", "if_match") and kind not in kinds:
                 kinds.append(kind)
         if _has_result(operation) and operation.result not in kinds:
             kinds.append(operation.result)
@@ -76,7 +77,10 @@ def _parameters(operation: Operation, schemas: dict[str, Any]) -> list[dict[str,
     if "query" in operation.types:
         for field in msgspec.structs.fields(operation.types["query"]):
             schema = msgspec.json.schema(field.type)
-            found.append({"name": field.name, "in": "query", "required": field.required, "schema": schema})
+            found.append({"name": field.encode_name, "in": "query", "required": field.required, "schema": schema})
+    if "if_match" in operation.types:
+        said = "The ETag as you last saw it: where it is another by now, nothing is changed, and the answer is 412"
+        found.append({"name": "If-Match", "in": "header", "required": False, "description": said, "schema": _TEXT})
     return found
 
 
@@ -93,4 +97,12 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     if not _has_result(operation):
         return {"204": {"description": "Done"}, "4XX": problem}
     content = {JSON: {"schema": schemas[repr(operation.result)]}}
-    return {str(operation.status): {"description": "Done", "content": content}, "4XX": problem}
+    answers = {str(operation.status): {"description": "Done", "content": content}, "4XX": problem}
+    if operation.tagged:
+        etag = {"description": "For If-Match of the next change", "schema": _TEXT}
+        answers[str(operation.status)] |= {"headers": {"ETag": etag}}
+    if operation.invalid == 400:
+        answers["400"] = problem | {
+            "description": "What can't be read, and what is not acceptable: there is no 422 here"
+        }
+    return answers

@@ -4,8 +4,9 @@
     async def add_staff(identity: Identity, caller: Person, body: AddStaff) -> Staff: ...
 
 The first parameter is the service. `caller` says who may ask (a Person, a Product, either; without it, anybody), `body`
-is decoded from JSON, `form` from an urlencoded body, `query` from the query string, `source` is the Source of the request, and any other name is part of
-the path. The result is encoded as JSON; None is 204. The same signatures make the OpenAPI document.
+is decoded from JSON, `form` from an urlencoded body, `query` from the query string, `source` is the Source of the request,
+`if_match` is that header or None, and any other name is part of the path. Tagged[View] is a View with its ETag. The result is encoded as JSON; None is 204. What can be read and is not acceptable is answered 422, or 400 where
+a standard wants that (`invalid=400`). The same signatures make the OpenAPI document.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from types import UnionType
-from typing import Any, Protocol, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from aiohttp import hdrs, web
@@ -25,6 +26,7 @@ from staffgate.contracts.caller import Caller
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
+View = TypeVar("View")
 
 # What an operation leaves for the one log event of its request.
 OPERATION = web.RequestKey("operation", str)
@@ -47,23 +49,44 @@ class Source(msgspec.Struct, frozen=True):
     agent: str
 
 
+class Tagged(msgspec.Struct, Generic[View], frozen=True):
+    """A result, and the ETag of what it shows (RFC 9110, section 8.8.3), quotes included; None where it has none."""
+
+    view: View
+    etag: str | None
+
+
 class Operation:
     """One route, worked out once when the service is put together."""
 
-    def __init__(self, method: str, path: str, status: int, handler: Callable[..., Awaitable[Any]]) -> None:
+    def __init__(
+        self, method: str, path: str, status: int, handler: Callable[..., Awaitable[Any]], invalid: int = 422
+    ) -> None:
         self.method = method
         self.path = path
         self.status = status
+        self.invalid = invalid
         self.handler = handler
         self.name = handler.__name__
         hints = get_type_hints(handler, include_extras=True)
         self.result = hints.pop("return", None)
+        self.tagged = get_origin(self.result) is Tagged
+        if self.tagged:
+            (self.result,) = get_args(self.result)
         self.types = {name: hints[name] for name in list(inspect.signature(handler).parameters)[1:]}
         self.callers = _callers(self.types.get("caller"))
         self.in_path = re.findall(r"{(\w+)}", path)
         self._body = msgspec.json.Decoder(self.types["body"]) if "body" in self.types else None
 
     async def __call__(self, service: object, authenticate: Authenticate, request: web.Request) -> web.Response:
+        try:
+            return await self._handle(service, authenticate, request)
+        except Invalid as fault:
+            if self.invalid == 422:
+                raise
+            raise Malformed(fault.code, fault.detail, **fault.extras) from fault
+
+    async def _handle(self, service: object, authenticate: Authenticate, request: web.Request) -> web.Response:
         arguments: dict[str, object] = {}
         if self.callers:
             arguments["caller"] = await self._caller(authenticate, request)
@@ -73,6 +96,8 @@ class Operation:
             arguments["query"] = _convert(dict(request.query), self.types["query"], "query string")
         if "source" in self.types:
             arguments["source"] = Source(request.remote or "", _agent(request))
+        if "if_match" in self.types:
+            arguments["if_match"] = request.headers.get(hdrs.IF_MATCH)
         if self._body is not None:
             arguments["body"] = await self._json(request)
         if "form" in self.types:
@@ -127,7 +152,9 @@ class Operation:
             return result
         if result is None:
             return web.Response(status=204)
-        return web.Response(status=self.status, body=_encode(result), content_type=JSON)
+        view, etag = (result.view, result.etag) if isinstance(result, Tagged) else (result, None)
+        headers = {} if etag is None else {hdrs.ETAG: etag}
+        return web.Response(status=self.status, body=_encode(view), content_type=JSON, headers=headers)
 
 
 class Api:
@@ -136,9 +163,9 @@ class Api:
     def __init__(self) -> None:
         self.operations: list[Operation] = []
 
-    def _add(self, method: str, path: str, status: int) -> Callable[[Handler], Handler]:
+    def _add(self, method: str, path: str, status: int, invalid: int = 422) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
-            self.operations.append(Operation(method, path, status, handler))
+            self.operations.append(Operation(method, path, status, handler, invalid))
             return handler
 
         return add
@@ -146,14 +173,18 @@ class Api:
     def get(self, path: str) -> Callable[[Handler], Handler]:
         return self._add(hdrs.METH_GET, path, 200)
 
-    def post(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
-        return self._add(hdrs.METH_POST, path, status)
+    def post(self, path: str, *, status: int = 200, invalid: Literal[400, 422] = 422) -> Callable[[Handler], Handler]:
+        return self._add(hdrs.METH_POST, path, status, invalid)
 
     def put(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
         return self._add(hdrs.METH_PUT, path, status)
 
     def delete(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
         return self._add(hdrs.METH_DELETE, path, status)
+
+    def include(self, other: Api) -> None:
+        """A service with many operations keeps them in several modules."""
+        self.operations += other.operations
 
     def routes(self, service: object, authenticate: Authenticate) -> Sequence[web.RouteDef]:
         return [_route(operation, service, authenticate) for operation in self.operations]

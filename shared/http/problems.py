@@ -6,8 +6,9 @@ import msgspec
 from aiohttp import web
 
 from shared import errors
+from staffgate.contracts.problem import CONTENT_TYPE, Problem
 
-CONTENT_TYPE = "application/problem+json"
+__all__ = ["CONTENT_TYPE", "Problem", "http_fault", "refused", "unexpected"]
 
 _STATUS: tuple[tuple[type[errors.Refusal], int], ...] = (
     (errors.Malformed, 400),
@@ -15,6 +16,7 @@ _STATUS: tuple[tuple[type[errors.Refusal], int], ...] = (
     (errors.Forbidden, 403),
     (errors.NotFound, 404),
     (errors.Conflict, 409),
+    (errors.PreconditionFailed, 412),
     (errors.Invalid, 422),
     (errors.TooMany, 429),
     (errors.Unavailable, 503),
@@ -24,16 +26,6 @@ _HTTP_CODES = {
     405: ("method_not_allowed", "This method is not offered here; see the Allow header."),
     413: ("too_large", "The body is larger than is accepted."),
 }
-
-
-class Problem(msgspec.Struct, kw_only=True):
-    """RFC 9457. `type` is stable and never changes its meaning; `detail` says what to do next."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
 
 
 def refused(refusal: errors.Refusal, instance: str) -> web.Response:
@@ -60,12 +52,6 @@ def http_fault(fault: web.HTTPException, instance: str) -> web.Response:
 
 
 def _problem(status: int, code: str, detail: str, instance: str, extras: dict[str, object]) -> web.Response:
-    problem = Problem(
-        type=f"urn:staffgate:problem:{code}",
-        title=code.replace("_", " ").capitalize(),
-        status=status,
-        detail=detail,
-        instance=instance,
-    )
+    problem = Problem.of(code, status, detail, instance)
     body = msgspec.json.encode({**msgspec.structs.asdict(problem), **extras})
     return web.Response(status=status, body=body, content_type=CONTENT_TYPE)

@@ -47,6 +47,11 @@ def breaches(folder: Path, *modules: str, but: tuple[str, ...] = ()) -> dict[str
     return found
 
 
+def is_entry_point(path: Path) -> bool:
+    """`api.py` and `events.py` of a service, or packages of those names."""
+    return bool({"api", "api.py", "events", "events.py"} & set(path.relative_to(ROOT / "services").parts[1:]))
+
+
 def test_contracts_import_only_msgspec_and_the_standard_library() -> None:
     assert not breaches(ROOT / "sdk/staffgate/contracts", "shared", "services", "aiohttp", "aio_pika", "asyncpg")
     outside = breaches(ROOT / "sdk/staffgate/contracts", "staffgate", but=("staffgate.contracts",))
@@ -94,17 +99,16 @@ def test_services_never_import_each_other(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_entry_points_translate_and_never_touch_the_store(service: str) -> None:
-    for name in ("api.py", "events.py"):
-        path = ROOT / "services" / service / name
-        if path.exists():
+    for path in files(ROOT / "services" / service):
+        if is_entry_point(path):
             assert not reaches(path, f"services.{service}.store", "asyncpg"), path
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_nouns_know_nothing_of_http_and_amqp(service: str) -> None:
-    edges = {"api.py", "events.py", "app.py", "__main__.py"}
+    edges = {"app.py", "__main__.py"}
     for path in files(ROOT / "services" / service):
-        if path.name not in edges and not {"pages", "channels"} & set(path.parts):
+        if not is_entry_point(path) and path.name not in edges and not {"pages", "channels"} & set(path.parts):
             assert not reaches(path, "aiohttp", "aio_pika", "asyncpg"), path
 
 

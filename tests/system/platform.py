@@ -92,7 +92,7 @@ class Platform:
 
     @property
     def urls(self) -> dict[str, str]:
-        return {name: self.settings.url(name) for name in self.processes}
+        return {"amqp": self.rabbitmq.url} | {name: self.settings.url(name) for name in self.processes}
 
     def door(self, session: aiohttp.ClientSession, name: str) -> Door:
         return Door(session, self.urls[name])

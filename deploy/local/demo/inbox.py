@@ -1,6 +1,7 @@
 """A little SMS-inbox product: two inboxes, and Staffgate asked before anything is shown or sent.
 
-This is all that a product service needs: verify the person's access token, and ask authz with a token of its own.
+This is all that a product service needs, and meant to be copied: the guard verifies who asks and refuses whoever may
+not; the replica decides from memory, hears of every change, and asks authz for what it does not know.
 """
 
 from __future__ import annotations
@@ -13,75 +14,68 @@ from uuid import UUID
 import aiohttp
 from aiohttp import web
 
-from staffgate.access import TokenRefused, Verifier
-from staffgate.client import AuthzClient, IdentityClient
-from staffgate.contracts.caller import Person
+from staffgate.access import Verifier
+from staffgate.client import IdentityClient
+from staffgate.guard import STAFF, Guard
+from staffgate.replica import Replica
 
 INBOXES = {"sales": "Sales Team", "management": "Management"}
 
 
+def application(guard: Guard, authz: Replica) -> web.Application:
+    """Every route says what it takes; `guard.unguarded` finds one that does not."""
+    routes = web.RouteTableDef()
+
+    def inbox(request: web.Request) -> tuple[str, str]:
+        return "inbox", request.match_info["inbox"]
+
+    @routes.get("/inboxes")
+    @guard.signed_in
+    async def show_inboxes(request: web.Request) -> web.Response:
+        seen = await authz.search(request[STAFF].staff, "sms.read", "inbox")
+        return web.json_response([item.label for item in seen])
+
+    @routes.get("/inboxes/{inbox}/messages")
+    @guard.requires("sms.read", resource=inbox)
+    async def read(_request: web.Request) -> web.Response:
+        return web.json_response({"messages": ["Where are my crates?"]})
+
+    @routes.post("/inboxes/{inbox}/messages")
+    @guard.requires("sms.send", resource=inbox)
+    async def send(_request: web.Request) -> web.Response:
+        return web.json_response({"sent": True}, status=201)
+
+    app = web.Application()
+    app.add_routes(routes)
+    return app
+
+
 class SmsInbox:
-    def __init__(self, verifier: Verifier, authz: AuthzClient) -> None:
-        self._verifier = verifier
+    """The product, running at `url`."""
+
+    def __init__(self, url: str, authz: Replica) -> None:
+        self.url = url
         self._authz = authz
 
     async def furnish(self, org: UUID) -> None:
         """Make the inboxes known, so that permissions can name them."""
         for id, label in INBOXES.items():
-            await self._authz.register(org, "inbox", id, section="sms", label=label)
-
-    async def list(self, request: web.Request) -> web.Response:
-        person = self._person(request)
-        seen = await self._authz.items(person.staff, "sms.read", "inbox")
-        return web.json_response([item.properties["label"] for item in seen])
-
-    async def read(self, request: web.Request) -> web.Response:
-        await self._require(request, "sms.read")
-        return web.json_response({"messages": ["Where are my crates?"]})
-
-    async def send(self, request: web.Request) -> web.Response:
-        await self._require(request, "sms.send")
-        return web.json_response({"sent": True}, status=201)
-
-    async def _require(self, request: web.Request, action: str) -> None:
-        """Deny means "can't see it": what a person may not even view does not exist for them."""
-        person = self._person(request)
-        decision = await self._authz.decide(person.staff, action, "inbox", request.match_info["inbox"], explain=True)
-        if decision.decision:
-            return
-        raise web.HTTPForbidden() if (decision.context or {}).get("visible") else web.HTTPNotFound()
-
-    def _person(self, request: web.Request) -> Person:
-        try:
-            caller = self._verifier.verify(request.headers.get("Authorization", "").removeprefix("Bearer "))
-        except TokenRefused as fault:
-            raise web.HTTPUnauthorized(text=str(fault)) from fault
-        if not isinstance(caller, Person):
-            raise web.HTTPUnauthorized(text="a person, please")
-        return caller
+            await self._authz.client.register(org, "inbox", id, section="sms", label=label)
 
 
 @asynccontextmanager
 async def running(
-    session: aiohttp.ClientSession, issuer: str, authz_url: str, identity: IdentityClient
-) -> AsyncIterator[tuple[SmsInbox, str]]:
-    """The product service on a free port, and its address."""
+    session: aiohttp.ClientSession, issuer: str, authz_url: str, amqp_url: str | None, identity: IdentityClient
+) -> AsyncIterator[SmsInbox]:
+    """The product service on a free port. Without RabbitMQ the replica hears nothing, and asks authz each time."""
     verifier = Verifier(issuer, time.time)
     verifier.trust(await identity.keys())
-    inbox = SmsInbox(verifier, AuthzClient(session, authz_url, identity.token))
-    app = web.Application()
-    app.add_routes(
-        [
-            web.get("/inboxes", inbox.list),
-            web.get("/inboxes/{inbox}/messages", inbox.read),
-            web.post("/inboxes/{inbox}/messages", inbox.send),
-        ]
-    )
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        yield inbox, f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
+    async with Replica(session, authz_url, identity.token, amqp_url=amqp_url) as authz:
+        runner = web.AppRunner(application(Guard(authz, verifier), authz), access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            host, port = runner.addresses[0][:2]
+            yield SmsInbox(f"http://{host}:{port}", authz)
+        finally:
+            await runner.cleanup()

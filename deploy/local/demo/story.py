@@ -154,13 +154,22 @@ class Story:
         for door in self.world.authz:
             require(not await self.decided(door, "sms.read", "management"), "Management was open too early")
         await self.grant({"section": "sms", "item": "inbox:management"}, "use")
-        await self.product("GET", "/inboxes/management/messages", 200)
+        await self.product_knows("/inboxes/management/messages", 200)
         await self.agreed("sms.read", "management", True, "Use")
         seen = (await self.product("GET", "/inboxes", 200)).body
         require(sorted(seen) == ["Management", "Sales Team"], f"Jane sees {seen}")
         await self.grant({"section": "sms", "item": "inbox:management"}, "deny")
+        await self.product_knows("/inboxes/management/messages", 404)
         await self.agreed("sms.read", "management", False, "Deny")
-        await self.product("GET", "/inboxes/management/messages", 404)
+
+    async def product_knows(self, path: str, status: int) -> None:
+        """Out of the memory of the product's own process, within a second."""
+
+        async def look() -> bool:
+            return (await self.world.inbox.ask("GET", path, token=self.jane.access)).status == status
+
+        _, ms = await eventually(look, 1, f"the SMS inbox does not answer {status} to {path}")
+        self.tell(f"the SMS inbox answers {status} after {ms:.0f} ms")
 
     async def agreed(self, action: str, inbox: str, want: bool, level: str) -> None:
         """Every replica of authz says so, each out of its own cache, within a second."""
@@ -212,6 +221,7 @@ class Story:
             return all([await self.decided(door, "sms.send", "sales") for door in self.world.authz])
 
         _, ms = await eventually(look, 1, "checks still say no")
+        await self.product_knows("/inboxes/sales/messages", 200)
         await self.product("POST", "/inboxes/sales/messages", 201)
         self.tell(f"she logs in again, and sends from Sales Team as before ({ms:.0f} ms)")
 

@@ -2,58 +2,273 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
 import aiohttp
+import msgspec
+from msgspec import UnsetType
 
+from staffgate.client.parts import PersonFacts, RegisteredItems
 from staffgate.client.transport import Transport
-from staffgate.contracts import authz
+from staffgate.contracts import administration, authz, catalogue, decisions, items
+from staffgate.contracts.changes import AnyChange
+from staffgate.contracts.level import DataAccess
+from staffgate.decision import Question, RowFilter
+
+_MOST = 1000  # of what one request may hold
+
+T = TypeVar("T")
+
+
+class Ruling(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision and what is behind it. `visible` is false where the person may not even view the resource: answer as if
+    it did not exist. `rows` says whose rows may be shown, where the question was about a section."""
+
+    allowed: bool
+    reason: str = ""
+    visible: bool = False
+    revision: int = 0
+    rule: UUID | None = None
+    target: authz.Target | None = None
+    role: str | None = None
+    rows: DataAccess | None = None
+
+
+class _Found(Protocol):
+    page: decisions.PageFound | None
+
+
+class _Search(Protocol):
+    page: decisions.Page | UnsetType
+
+
+F = TypeVar("F", bound=_Found)
 
 
 class AuthzClient:
-    """`token` gives the access token to ask with, usually IdentityClient.token."""
+    """`token` gives the access token to ask with: IdentityClient.token, or a person's own.
+
+    Everything here raises ServiceAway while authz can't be reached, and Refused where it turns the request down.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, url: str, token: Callable[[], Awaitable[str]]) -> None:
         self._transport = Transport(session, url)
         self._token = token
 
-    async def allows(self, staff: UUID, action: str, type: str, id: str, **context: object) -> bool:
-        """May this person do that to this resource? AuthZEN 1.0 section 6."""
-        return (await self.decide(staff, action, type, id, **context)).decision
+    # --- decisions (AuthZEN 1.0, sections 6 and 7) ------------------------------------------------------------
 
-    async def decide(self, staff: UUID, action: str, type: str, id: str, **context: object) -> authz.Decision:
-        """The decision, with its reason where `explain=True` was asked."""
-        question = authz.Evaluation(
+    async def allowed(self, staff: UUID, action: str, type: str, id: str, **properties: Any) -> bool:
+        """May this person do that to this resource? The properties say what it is: owner, team, tenant, ..."""
+        return (await self.decide(staff, action, type, id, **properties)).allowed
+
+    async def decide(
+        self,
+        staff: UUID,
+        action: str,
+        type: str,
+        id: str,
+        *,
+        min_revision: int = 0,
+        await_subject: bool = False,
+        **properties: Any,
+    ) -> Ruling:
+        """With its reason. `min_revision` is what a write of yours has answered with: the decision knows of that write.
+
+        `await_subject`: the person was made a moment ago, so authz waits until it has heard of them.
+        """
+        question = decisions.Evaluation(
             subject=_subject(staff),
-            action=authz.Action(name=action),
-            resource=authz.Resource(type=type, id=id),
-            context=context,
+            action=decisions.Action(name=action),
+            resource=decisions.Resource(type=type, id=id, properties=properties),
+            context=_context(min_revision, await_subject),
         )
-        return await self._transport.ask(
-            "POST", "/access/v1/evaluation", authz.Decision, token=await self._token(), body=question
-        )
+        found = await self._ask("POST", "/access/v1/evaluation", decisions.Decision, question, safe=True)
+        return _ruling(found)
 
-    async def items(self, staff: UUID, action: str, type: str, **context: object) -> list[authz.FoundResource]:
-        """The registered items of a type on which this person may do that. AuthZEN 1.0 section 8.5."""
-        question = authz.ResourceSearch(
+    async def decide_many(self, staff: UUID, questions: Sequence[Question], *, min_revision: int = 0) -> list[Ruling]:
+        """Many questions about one person, in their order; a request for every thousand."""
+        rulings: list[Ruling] = []
+        for start in range(0, len(questions), _MOST):
+            asked = decisions.Evaluations(
+                subject=_subject(staff),
+                context=_context(min_revision),
+                evaluations=[_one_of_many(question) for question in questions[start : start + _MOST]],
+            )
+            found = await self._ask("POST", "/access/v1/evaluations", decisions.Decisions, asked, safe=True)
+            rulings += [_ruling(one) for one in found.evaluations or ()]
+        return rulings
+
+    async def explain(self, staff: UUID, action: str, type: str, id: str, **properties: str) -> decisions.Explanation:
+        """Why, in words. Asked with a person's token: about themselves, or about those whose permissions they may view.
+
+        Where a route leads is named as `destination="ivr:support"`.
+        """
+        asked = {"action": action, "type": type, "id": id, **properties}
+        return await self._ask("GET", f"/v1/staff/{staff}/explanation", decisions.Explanation, params=asked)
+
+    async def rows(
+        self,
+        staff: UUID,
+        action: str,
+        type: str,
+        *,
+        min_revision: int = 0,
+        await_subject: bool = False,
+        **properties: Any,
+    ) -> RowFilter:
+        """Which rows of a type the person may do that to: filter your query by `staffgate.decision.where`."""
+        asked = decisions.RowsAsked(
             subject=_subject(staff),
-            action=authz.Action(name=action),
-            resource=authz.ResourceQuery(type=type),
-            context=context,
+            action=decisions.Action(name=action),
+            resource=decisions.ResourceQuery(type=type, properties=properties),
+            context=_context(min_revision, await_subject),
         )
-        found = await self._transport.ask(
-            "POST", "/access/v1/search/resource", authz.ResourcesFound, token=await self._token(), body=question
+        return await self._ask("POST", "/access/v1/rows", RowFilter, asked, safe=True)
+
+    # --- searches (AuthZEN 1.0, section 8) --------------------------------------------------------------------
+
+    async def search_resources(
+        self, staff: UUID, action: str, type: str, **properties: Any
+    ) -> AsyncIterator[decisions.FoundResource]:
+        """The registered items of a type on which this person may do that."""
+        asked = decisions.ResourceSearch(
+            subject=_subject(staff),
+            action=decisions.Action(name=action),
+            resource=decisions.ResourceQuery(type=type, properties=properties),
         )
-        return found.results
+        async for page in self._pages("/access/v1/search/resource", asked, decisions.ResourcesFound):
+            for found in page.results:
+                yield found
 
-    async def register(self, org: UUID, type: str, id: str, *, section: str, label: str) -> authz.Item:
-        """Make an item known, so that it can be listed, searched and granted by name."""
-        body = authz.RegisterItem(section=section, label=label)
-        path = f"/v1/organisations/{org}/items/{quote(type, safe='')}/{quote(id, safe='')}"
-        return await self._transport.ask("PUT", path, authz.Item, token=await self._token(), body=body)
+    async def search_subjects(
+        self, org: UUID, action: str, type: str, id: str, **properties: Any
+    ) -> AsyncIterator[UUID]:
+        """The active people of an organisation who may do that to this resource."""
+        asked = decisions.SubjectSearch(
+            subject=decisions.SubjectQuery(type="staff"),
+            action=decisions.Action(name=action),
+            resource=decisions.Resource(type=type, id=id, properties=properties),
+            context={"organisation": org},
+        )
+        async for page in self._pages("/access/v1/search/subject", asked, decisions.SubjectsFound):
+            for found in page.results:
+                yield UUID(found.id)
+
+    async def search_actions(self, staff: UUID, type: str, id: str, **properties: Any) -> AsyncIterator[str]:
+        """Everything that this person may do to this resource."""
+        asked = decisions.ActionSearch(
+            subject=_subject(staff), resource=decisions.Resource(type=type, id=id, properties=properties)
+        )
+        async for page in self._pages("/access/v1/search/action", asked, decisions.ActionsFound):
+            for found in page.results:
+                yield found.name
+
+    async def _pages(self, path: str, asked: _Search, kind: type[F]) -> AsyncIterator[F]:
+        while True:
+            page = await self._ask("POST", path, kind, asked, safe=True)
+            yield page
+            if page.page is None or not page.page.next_token:
+                return
+            asked.page = decisions.Page(token=page.page.next_token)
+
+    # --- items ------------------------------------------------------------------------------------------------
+
+    async def register(self, org: UUID, type: str, id: str, *, section: str, label: str, **about: Any) -> authz.Item:
+        """Make an item known, so that it can be listed, searched and granted by name; as often as you like.
+
+        `about` says whose it is, and where it applies: owner, team, subscriber, tenant, contract, channel.
+        """
+        body = authz.RegisterItem(section=section, label=label, **about)
+        return await self._ask("PUT", _item(org, type, id), authz.Item, body)
+
+    async def register_many(self, org: UUID, wanted: Iterable[items.NamedItem]) -> int:
+        """All of a thousand or none of them. The organisation's revision since the last thousand; 0 where there is none."""
+        every, revision = list(wanted), 0
+        for start in range(0, len(every), _MOST):
+            body = items.RegisterItems(items=every[start : start + _MOST])
+            path = f"/v1/organisations/{org}/items"
+            # To register is to say what is so: the second time changes nothing.
+            revision = (await self._ask("POST", path, items.ItemsRegistered, body, safe=True)).revision
+        return revision
+
+    async def remove(self, org: UUID, type: str, id: str) -> int:
+        """The item is no more; the organisation's revision since. Refused (404) where there is none."""
+        return (await self._ask("DELETE", _item(org, type, id), authz.Revised)).revision
+
+    async def items(self, org: UUID, **query: Any) -> AsyncIterator[authz.Item]:
+        """What is registered. `type`, `section` and `label` narrow it."""
+        params = {name: str(value) for name, value in query.items()}
+        while True:
+            page = await self._ask("GET", f"/v1/organisations/{org}/items", items.ItemList, params=params)
+            for item in page.items:
+                yield item
+            if page.next is None:
+                return
+            params["after"] = page.next
+
+    # --- the catalogue ----------------------------------------------------------------------------------------
+
+    async def publish(self, manifest: catalogue.Manifest) -> catalogue.Published:
+        """Publish what your product has that can be permitted, best at every start."""
+        path = f"/v1/catalogue/{quote(manifest.product, safe='')}"
+        return await self._ask("PUT", path, catalogue.Published, manifest)
+
+    async def catalogue(self) -> catalogue.WholeCatalogue:
+        return await self._ask("GET", "/v1/catalogue", catalogue.WholeCatalogue)
+
+    # --- administration, with a person's token ----------------------------------------------------------------
+
+    async def change(self, changes: Sequence[AnyChange]) -> administration.Made:
+        """Make all of these changes, or none. Demand `revision` of the decisions that have to know of them."""
+        body = administration.ChangeList(changes=list(changes))
+        return await self._ask("POST", "/v1/changes", administration.Made, body)
+
+    async def preview(self, changes: Sequence[AnyChange]) -> administration.Preview:
+        """What these changes would come to; nothing is changed."""
+        body = administration.ChangeList(changes=list(changes))
+        return await self._ask("POST", "/v1/changes/preview", administration.Preview, body, safe=True)
+
+    # --- for replicas -----------------------------------------------------------------------------------------
+
+    async def standing(self, staff: UUID) -> PersonFacts:
+        """What authz knows of a person. Refused (404) where there is nobody of that id."""
+        return await self._ask("GET", f"/v1/replica/standings/{staff}", PersonFacts)
+
+    async def registry(self, org: UUID, type: str) -> RegisteredItems:
+        path = f"/v1/replica/organisations/{org}/items/{quote(type, safe='')}"
+        return await self._ask("GET", path, RegisteredItems)
+
+    async def _ask(self, method: str, path: str, kind: type[T], body: object = None, **options: Any) -> T:
+        return await self._transport.ask(method, path, kind, token=await self._token(), body=body, **options)
 
 
-def _subject(staff: UUID) -> authz.Subject:
-    return authz.Subject(type="staff", id=str(staff))
+def _item(org: UUID, type: str, id: str) -> str:
+    return f"/v1/organisations/{org}/items/{quote(type, safe='')}/{quote(id, safe='')}"
+
+
+def _subject(staff: UUID) -> decisions.Subject:
+    return decisions.Subject(type="staff", id=str(staff))
+
+
+def _context(min_revision: int, await_subject: bool = False) -> dict[str, Any]:
+    context: dict[str, Any] = {"explain": True}
+    if min_revision:
+        context["min_revision"] = min_revision
+    if await_subject:
+        context["await_subject"] = True
+    return context
+
+
+def _one_of_many(question: Question) -> msgspec.Raw:
+    resource = decisions.Resource(type=question.type, id=question.id, properties=dict(question.properties))
+    own = {"action": decisions.Action(name=question.action), "resource": resource}
+    return msgspec.Raw(msgspec.json.encode(own))
+
+
+def _ruling(found: decisions.Decision) -> Ruling:
+    """What a newer authz tells besides is left out; what it leaves out itself allows nothing."""
+    context: Mapping[str, Any] = found.context or {}
+    return msgspec.convert({**context, "allowed": found.decision}, Ruling)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
 
+from staffgate.contracts.problem import code_of
+
 T = TypeVar("T")
 
 _TRIES = 3
 _SAFE = frozenset({"GET", "PUT", "DELETE"})  # RFC 9110 section 9.2.2: idempotent
-_TIMEOUT = aiohttp.ClientTimeout(total=5, connect=2)
+_PATIENCE = 5.0  # seconds; after so many nothing is begun again
+_TIMEOUT = aiohttp.ClientTimeout(total=_PATIENCE, connect=2)
 
 
 class Refused(Exception):
@@ -42,19 +46,28 @@ class Transport:
         self._url = url.rstrip("/")
 
     async def ask(
-        self, method: str, path: str, kind: type[T], *, token: str = "", body: object = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        *,
+        token: str = "",
+        body: object = None,
+        safe: bool = False,
+        **options: Any,
     ) -> T:
-        """Raise Refused or ServiceAway. An idempotent request is tried again while the service is away."""
+        """Raise Refused or ServiceAway. While the service is away, a request that changes nothing (`safe`), or the same
+        when it is made twice, is made again."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if body is not None:
             options["data"] = msgspec.json.encode(body)
             headers["Content-Type"] = "application/json"
-        tries = _TRIES if method in _SAFE else 1
+        tries, began = _TRIES if safe or method in _SAFE else 1, time.monotonic()
         for attempt in range(tries):
             try:
                 return await self._once(method, path, kind, headers, options)
             except ServiceAway:
-                if attempt + 1 == tries:
+                if attempt + 1 == tries or time.monotonic() - began >= _PATIENCE:
                     raise
                 await asyncio.sleep(0.05 * 4**attempt)
         raise AssertionError("unreachable")
@@ -67,16 +80,19 @@ class Transport:
                 content = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as fault:
             raise ServiceAway(f"{self._url} can't be reached: {fault!r}") from fault
-        if response.status == 503:
-            raise ServiceAway(f"{self._url} can't answer now: {_problem(content).detail}")
+        if response.status >= 500:
+            raise ServiceAway(f"{self._url} can't answer now: {response.status} {_problem(content).detail}")
         if response.status >= 400:
             problem = _problem(content)
-            raise Refused(response.status, problem.type.rpartition(":")[2], problem.detail)
-        return msgspec.json.decode(content or b"null", type=kind)
+            raise Refused(response.status, code_of(problem.type), problem.detail)
+        try:
+            return msgspec.json.decode(content or b"null", type=kind)
+        except msgspec.DecodeError as fault:
+            raise ServiceAway(f"{self._url} gave an answer that is none: {fault}") from fault
 
 
 def _problem(content: bytes) -> _Problem:
     try:
         return msgspec.json.decode(content, type=_Problem)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return _Problem(detail=content[:200].decode(errors="replace"))

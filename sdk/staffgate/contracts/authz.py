@@ -1,52 +1,69 @@
-"""What authz speaks: grants, items, decisions (OpenID AuthZEN Authorization API 1.0), and its events."""
+"""What authz speaks: what is administered in it, and its events. Decisions are in contracts/decisions.py."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
 from staffgate.contracts.event import Event
-from staffgate.contracts.level import Level
+from staffgate.contracts.level import DataAccess, Level
 
 _END = r"$(?!\n)"  # `$` alone would let a line feed through at the end
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9._\-]*" + _END)]
 ItemId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+" + _END)]
+Key = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*" + _END)]
 Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+" + _END)]
 
 
 # --- administration -------------------------------------------------------------------------------------------
 
 
-class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """A section of the catalogue, narrowed by a feature, an item, or both.
+BaseAction = Literal["view", "create", "edit", "delete", "download", "approve"]
 
-    `item` names a registered item as `type:id`, for example `inbox:sales`.
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """A node of the catalogue (everything, a product, or a section), narrowed by any of the others.
+
+    `item` names a registered item as `type:id`, for example `inbox:sales`; `contract` and `tenant` are the keys that
+    the organisation gave them.
     """
 
-    section: Name
+    product: Name | None = None
+    section: Name | None = None
     feature: Name | None = None
     item: ItemId | None = None
+    contract: Key | None = None
+    tenant: Key | None = None
 
 
-class SetGrant(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    target: Target
-    level: Level
+class Grant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An explicit exception for one person. From `expires_at` on it counts no more."""
 
-
-class Grant(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     target: Target
     level: Level
+    expires_at: datetime | None = None
 
 
-class GrantChanged(msgspec.Struct, kw_only=True):
-    """`revision` is the organisation's after the change: demand it of a check to read your own write."""
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a role allows on a target; with no actions it is that role's own denial there."""
 
-    grant: Grant
-    revision: int
+    target: Target
+    actions: tuple[BaseAction, ...]
+
+
+class Role(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A named set of entries, and whose rows they reach. Who holds a role holds what it builds on, too."""
+
+    id: Key
+    name: Label
+    data_access: DataAccess
+    entries: tuple[Entry, ...] = ()
+    builds_on: Role | None = None
 
 
 class Revised(msgspec.Struct, kw_only=True):
@@ -54,100 +71,56 @@ class Revised(msgspec.Struct, kw_only=True):
 
 
 class GrantList(msgspec.Struct, kw_only=True):
+    """`gone` are the ids of those on items that are not registered any more, or on what the catalogue has no more."""
+
     grants: list[Grant]
     revision: int
+    gone: list[UUID] = []
 
 
 class RegisterItem(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What is left out does not apply: an inbox may have a team and no owner."""
+
     section: Name
     label: Label
+    owner: UUID | None = None
+    team: UUID | None = None
+    subscriber: Key | None = None
+    tenant: Key | None = None
+    contract: Key | None = None
+    channel: Name | None = None
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True):
+class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A registered item. Its own attributes win over those that a question describes it with."""
+
     type: str
     id: str
     section: str
     label: str
-
-
-# --- decisions: OpenID AuthZEN Authorization API 1.0 ----------------------------------------------------------
-
-
-class Subject(msgspec.Struct, kw_only=True):
-    type: str
-    id: str
-    properties: dict[str, Any] = {}
-
-
-class Action(msgspec.Struct, kw_only=True):
-    name: str
-    properties: dict[str, Any] = {}
-
-
-class Resource(msgspec.Struct, kw_only=True):
-    type: str
-    id: str
-    properties: dict[str, Any] = {}
-
-
-class Evaluation(msgspec.Struct, kw_only=True):
-    """`context.min_revision` (a number) demands an answer no older than that; `context.explain` (true) asks for the reason."""
-
-    subject: Subject
-    action: Action
-    resource: Resource
-    context: dict[str, Any] = {}
-
-
-class Decision(msgspec.Struct, kw_only=True, omit_defaults=True):
-    decision: bool
-    context: dict[str, Any] | None = None
-
-
-class ResourceQuery(msgspec.Struct, kw_only=True):
-    """A resource search names a type and leaves the id out."""
-
-    type: str
-    properties: dict[str, Any] = {}
-
-
-class ResourceSearch(msgspec.Struct, kw_only=True):
-    subject: Subject
-    action: Action
-    resource: ResourceQuery
-    context: dict[str, Any] = {}
-
-
-class FoundResource(msgspec.Struct, kw_only=True):
-    type: str
-    id: str
-    properties: dict[str, Any] = {}
-
-
-class ResourcesFound(msgspec.Struct, kw_only=True):
-    results: list[FoundResource]
-
-
-class Metadata(msgspec.Struct, kw_only=True):
-    """AuthZEN 1.0 section 9: where decisions are made."""
-
-    policy_decision_point: str
-    access_evaluation_endpoint: str
-    search_resource_endpoint: str
+    owner: str | None = None
+    team: str | None = None
+    subscriber: str | None = None
+    tenant: str | None = None
+    contract: str | None = None
+    channel: str | None = None
 
 
 # --- the caller's own -----------------------------------------------------------------------------------------
 
 
 class SectionPermissions(msgspec.Struct, kw_only=True):
-    """What is allowed in a section, and why: `rule` and `target` are of the grant that says so, where one does."""
+    """What is allowed in a section, over whose rows, and why: `rule` is the grant, level or assignment that says so,
+    where one does, `target` what it is on, and `role` the role that it assigns."""
 
     section: str
     label: str
     actions: list[str]
     level: Level
     reason: str
+    data_access: DataAccess | None
     rule: UUID | None
+    role: str | None
     target: Target | None
     sections: list[SectionPermissions]
 
@@ -160,15 +133,30 @@ class Permissions(msgspec.Struct, kw_only=True):
 # --- events ---------------------------------------------------------------------------------------------------
 
 
-class PermissionsChanged(Event, frozen=True, kw_only=True):
-    """What these people may do has changed (everybody, where `people` is null); anything older is to be dropped."""
+class PermissionsChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What these people may do has changed (everybody, where `people` is null), and the registered items of these types;
+    anything older is to be dropped."""
 
     type: ClassVar[str] = "authz.permissions.changed.v1"
 
     previous: int
     revision: int
     people: list[UUID] | None
+    types: list[str] = []
 
     @property
     def sequence(self) -> int:
         return self.revision
+
+
+class Heartbeat(Event, frozen=True, kw_only=True):
+    """How far the organisations have come that changed during the last 30 seconds, as it was `at` that time. No
+    organisation's own: `org` is the nil UUID. Where too many have changed to list them it is not `complete`, and any
+    may have; `catalogue` is the version in force."""
+
+    type: ClassVar[str] = "authz.heartbeat.v1"
+
+    at: datetime
+    revisions: dict[UUID, int]
+    complete: bool
+    catalogue: int

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+NOBODYS = UUID(int=0)  # the `org` of what concerns the suite as a whole
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A fact that has happened. Names are past participles and carry a version: `identity.staff.added.v1`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from staffgate.contracts.level import Level
+from staffgate.contracts.level import AccessLevel, Level
 
 # Plain integers: an IntFlag makes a new object for every `&`, and `decide` would do nothing else.
 Mask = int
@@ -30,6 +30,14 @@ LEVELS: dict[Level, Mask] = {
     Level.READ: VIEW,
     Level.USE: VIEW | CREATE | EDIT,
     Level.FULL: VIEW | CREATE | EDIT | DELETE,
+}
+
+# Product access levels (section 2).
+ACCESS_LEVELS: dict[AccessLevel, Mask] = {
+    AccessLevel.WITHOUT: NONE,
+    AccessLevel.USER: VIEW,
+    AccessLevel.ADMINISTRATOR: ALL,
+    AccessLevel.OWNER: ALL,
 }
 
 

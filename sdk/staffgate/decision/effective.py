@@ -1,107 +1,76 @@
-"""What a person may do on a target as such: for the Permissions List, and for who may hand out what (section 6)."""
+"""What a person may do on a target as such: the Permissions List, and the profile that changes are judged by (section 6)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import msgspec
 
 from staffgate.contracts.authz import Target
-from staffgate.contracts.level import Level
-from staffgate.decision.actions import ALL, BASE_ACTIONS, NONE, VIEW, Mask, level_of, names
+from staffgate.contracts.level import DataAccess, Level
+from staffgate.decision.actions import BASE_ACTIONS, NONE, VIEW, Mask, level_of, names
 from staffgate.decision.catalogue import Catalogue, Path
 from staffgate.decision.decide import judge
 from staffgate.decision.manifest import Section
 from staffgate.decision.model import Reason
-from staffgate.decision.snapshot import Snapshot
+from staffgate.decision.snapshot import DATA_ACCESS, Snapshot, Verdict
 
 
 class SectionAccess(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line of the Permissions List: what is allowed in a section, and which tier, by which rule, says so (section 2)."""
+    """A line of the Permissions List: what is allowed in a section, over whose rows, and which rule of which tier says so
+    (sections 2 and 3)."""
 
     section: str
     label: str
     actions: list[str]
     level: Level
     reason: Reason
+    data_access: DataAccess | None = None
     rule: UUID | None = None
+    role: str | None = None
     target: Target | None = None
     sections: list[SectionAccess] = []
 
 
 def effective(snapshot: Snapshot, catalogue: Catalogue, target: Target) -> Mask:
-    """The base actions allowed on exactly this target, exceptions inside it not counted (section 2)."""
+    """The base actions allowed on exactly this target, exceptions inside it and rows not counted (section 2)."""
     canonical = catalogue.canonical(target)
-    if canonical is None:
+    if canonical is None or snapshot.closed is not None:
         return NONE
-    return _mask(snapshot, catalogue.path_of(canonical), canonical.feature)
+    return _mask(snapshot, catalogue.path_of(canonical), canonical)
 
 
-def throughout(snapshot: Snapshot, catalogue: Catalogue, target: Target) -> Mask:
-    """The base actions allowed everywhere inside a target: what may be handed out on it (section 6, rule 2).
-
-    Who has Use of the section but not of the inbox Management has no right over Management to give away with it.
-    """
-    canonical = catalogue.canonical(target)
-    if canonical is None:
-        return NONE
-    held = ALL
-    for path in _inside(snapshot, catalogue, canonical):
-        held &= _mask(snapshot, path, canonical.feature)
-        if canonical.feature is None:
-            held &= ~_withheld(snapshot, catalogue, path)
-    return held
+def tree(
+    snapshot: Snapshot, catalogue: Catalogue, contract: str | None = None, tenant: str | None = None
+) -> list[SectionAccess]:
+    """Every section with what is allowed there, in this contract and tenant; the sub-sections inside it (section 2)."""
+    return _branches(snapshot, catalogue, Target(contract=contract, tenant=tenant), None)
 
 
-def tree(snapshot: Snapshot, catalogue: Catalogue) -> list[SectionAccess]:
-    """Every section with what is allowed there, the sub-sections inside it (section 2)."""
-    return _branches(snapshot, catalogue, None)
+def _mask(snapshot: Snapshot, path: Path, target: Target) -> Mask:
+    feature, contract, tenant = target.feature, target.contract, target.tenant
+    return sum(bit for bit in BASE_ACTIONS.values() if judge(snapshot, path, feature, bit, contract, tenant)[0])
 
 
-def _mask(snapshot: Snapshot, path: Path, feature: str | None) -> Mask:
-    return sum(bit for bit in BASE_ACTIONS.values() if judge(snapshot, path, feature, bit)[0])
-
-
-def _inside(snapshot: Snapshot, catalogue: Catalogue, target: Target) -> Iterator[Path]:
-    """Every place inside a canonical target that the person's rules can tell from its neighbours."""
-    yield catalogue.path_of(target)
-    if target.item is not None:
-        return
-    yield from (path for path in catalogue.paths.values() if target.section in path[1:])
-    for place in snapshot.grants.places():
-        kind, colon, name = place.partition(":")
-        path = catalogue.path(kind, name) if colon else None
-        if path is not None and target.section in path:
-            yield path
-
-
-def _withheld(snapshot: Snapshot, catalogue: Catalogue, path: Path) -> Mask:
-    """The base actions that some feature there needs and is denied: a level on the whole place would allow it."""
-    withheld = NONE
-    for name in catalogue.features:
-        action = catalogue.actions[name]
-        if action.section in path and not judge(snapshot, path, name, action.need)[0]:
-            withheld |= action.need
-    return withheld
-
-
-def _branches(snapshot: Snapshot, catalogue: Catalogue, parent: str | None) -> list[SectionAccess]:
+def _branches(snapshot: Snapshot, catalogue: Catalogue, context: Target, parent: str | None) -> list[SectionAccess]:
     children = [section for section in catalogue.sections.values() if section.parent == parent]
-    return [_branch(snapshot, catalogue, section) for section in children]
+    return [_branch(snapshot, catalogue, context, section) for section in children]
 
 
-def _branch(snapshot: Snapshot, catalogue: Catalogue, section: Section) -> SectionAccess:
+def _branch(snapshot: Snapshot, catalogue: Catalogue, context: Target, section: Section) -> SectionAccess:
     path = catalogue.paths[section.name]
-    mask = _mask(snapshot, path, None)
-    _, reason, rule = judge(snapshot, path, None, VIEW)
+    mask = NONE if snapshot.closed else _mask(snapshot, path, context)
+    allowed, reason, reach, rule, held = judge(snapshot, path, None, VIEW, context.contract, context.tenant)
+    verdict = Verdict(allowed, snapshot.closed or reason, allowed, snapshot, reach, rule, held, path)
     return SectionAccess(
         section=section.name,
         label=section.label,
         actions=names(mask),
         level=level_of(mask),
-        reason=snapshot.closed or reason,
-        rule=snapshot.grants.identity(rule) if rule else None,
-        target=rule.target if rule else None,
-        sections=_branches(snapshot, catalogue, section.name),
+        reason=verdict.reason,
+        data_access=DATA_ACCESS.get(reach),
+        rule=verdict.rule,
+        role=verdict.role,
+        target=verdict.target,
+        sections=_branches(snapshot, catalogue, context, section.name),
     )

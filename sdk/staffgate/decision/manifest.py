@@ -2,36 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
+from staffgate.contracts.catalogue import Aliases, Feature, Manifest, Retired, Section
 
-from staffgate.contracts.authz import Label, Name
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A section, or a sub-section of `parent`. `items` are the item types that it holds (section 1)."""
-
-    name: Name
-    label: Label
-    parent: Name | None = None
-    items: tuple[Name, ...] = ()
-
-
-class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A named thing to do in a section, and the base action that it needs (section 1): `sms.send` needs `create`."""
-
-    name: Name
-    label: Label
-    section: Name
-    action: str
-
-
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One product's sections and features (section 1)."""
-
-    product: Name
-    label: Label
-    sections: tuple[Section, ...] = ()
-    features: tuple[Feature, ...] = ()
+__all__ = ["Aliases", "BadManifest", "Feature", "Manifest", "Retired", "Section"]
 
 
 class BadManifest(ValueError):

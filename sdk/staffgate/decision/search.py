@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
+from staffgate.contracts.authz import Item
 from staffgate.decision.catalogue import Catalogue
 from staffgate.decision.decide import decide
 from staffgate.decision.model import Question
 from staffgate.decision.snapshot import Snapshot
 
 
-class Registered(Protocol):
-    """Anything that has the name of an item in the registry (section 1)."""
-
-    @property
-    def type(self) -> str: ...
-    @property
-    def id(self) -> str: ...
-
-
-AnyItem = TypeVar("AnyItem", bound=Registered)
-
-
 def search(
     snapshot: Snapshot,
     catalogue: Catalogue,
     action: str,
-    items: Iterable[AnyItem],
+    items: Iterable[Item],
     properties: Mapping[str, Any] | None = None,
-) -> Iterator[AnyItem]:
-    """Those of the items on which the action is allowed, in their order (section 7)."""
-    shared = properties or {}
+    teams: Mapping[str, str] | None = None,
+) -> Iterator[Item]:
+    """Those of the registered items on which the action is allowed, in their order (section 7). `teams` are the present
+    teams of the items' owners."""
     for item in items:
-        if decide(snapshot, catalogue, Question(action, item.type, item.id, shared)).allowed:
+        question = Question(action, item.type, item.id, properties or {}).about(item).completed(teams or {})
+        if decide(snapshot, catalogue, question).allowed:
             yield item

@@ -10,9 +10,12 @@ CORE = Manifest(
     "System [CORE]",
     sections=(
         Section("core", "System [CORE]"),
-        Section("core.staff", "Staff", "core"),
-        Section("core.permissions", "Permissions", "core"),
-        Section("core.organisation", "Organisation", "core"),
+        Section("core.staff", "Staff accounts", "core", ("staff",)),
+        Section("core.permissions", "Permissions", "core", ("permissions",)),
+        Section("core.roles", "Roles", "core", ("role",)),
+        Section("core.teams", "Teams", "core", ("team",)),
+        Section("core.organisation", "Organisation", "core", ("contract", "tenant", "group")),
+        Section("core.audit", "Audit log", "core"),
     ),
 )
 
@@ -34,16 +37,31 @@ VIRTUAL_PBX = Manifest(
     sections=(
         Section("pbx", "Virtual PBX"),
         Section("pbx.extensions", "Extensions", "pbx", ("extension",)),
+        Section("pbx.own-settings", "Own settings", "pbx", ("setting",)),
+        Section("pbx.call-history", "Call history", "pbx", ("call",)),
+        Section("pbx.apps", "Mobile and desktop apps", "pbx"),
+        Section("pbx.web-phone", "Web phone", "pbx"),
+        Section("pbx.attendant-console", "Attendant console", "pbx"),
+        Section("pbx.settings", "PBX settings", "pbx"),
         Section("pbx.attendants", "Auto attendants", "pbx", ("attendant",)),
         Section("pbx.queues", "Call queues", "pbx", ("queue",)),
         Section("pbx.time-frames", "Global time frames", "pbx"),
-        Section("pbx.recordings", "Call recordings", "pbx"),
+        Section("pbx.users", "PBX users", "pbx", ("pbx-user",)),
+        Section("pbx.recordings", "Call recordings", "pbx", ("recording",)),
+        Section("pbx.agent", "Call center agent page", "pbx"),
+        Section("pbx.supervisor", "Call center supervisor page", "pbx"),
+        Section("pbx.reports", "Call center reports", "pbx"),
     ),
     features=(
         Feature("recording.listen", "Listen to recordings", "pbx.recordings", "view"),
         Feature("recording.export", "Save recordings", "pbx.recordings", "download"),
         Feature("call.click", "Click-to-call", "pbx.extensions", "create"),
         Feature("queue.join", "Log in and out of queues", "pbx.queues", "edit"),
+        Feature("agent.status", "Set one's own status", "pbx.agent", "edit"),
+        Feature("supervisor.activity", "Watch the call activity", "pbx.supervisor", "view"),
+        Feature("supervisor.grid", "Watch the real-time grid", "pbx.supervisor", "view"),
+        Feature("supervisor.agents", "Watch all agents and their status", "pbx.supervisor", "view"),
+        Feature("report.run", "Run advanced reports", "pbx.reports", "view"),
     ),
 )
 
@@ -127,14 +145,14 @@ SUBSCRIPTION = Manifest(
 CHANNELS = Manifest(
     "channels",
     "Channels",
-    sections=(Section("channels", "Channels", items=("channel",)),),
+    sections=(Section("channels", "Channels", items=("channel",), rows=False),),
     features=(Feature("channel.operate", "Operate a channel", "channels", "create"),),
 )
 
 PORTAL = Manifest(
     "portal",
     "Portal",
-    sections=(Section("portal", "Portal"),),
+    sections=(Section("portal", "Portal", rows=False),),
     features=(Feature("portal.login", "Log in to the portal", "portal", "view"),),
 )
 

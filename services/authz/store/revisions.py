@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import msgspec
+
 from shared.db import Tx
+
+
+class _Changed(msgspec.Struct, frozen=True):
+    org: UUID
+    revision: int
 
 
 async def add_organisation(tx: Tx, org: UUID) -> bool:
@@ -31,6 +38,18 @@ async def lock_revision(tx: Tx, org: UUID) -> int | None:
 
 async def raise_revision(tx: Tx, org: UUID) -> int:
     raised: int = await tx.value(
-        "UPDATE organisation_revision SET revision = revision + 1 WHERE org = $1 RETURNING revision", org
-    )
+        "UPDATE organisation_revision SET revision = revision + 1, changed_at = clock_timestamp()"
+        " WHERE org = $1 RETURNING revision", org
+    )  # fmt: skip
     return raised
+
+
+async def changed_anywhere(tx: Tx, seconds: float, limit: int) -> dict[UUID, int]:
+    """The revisions of the organisations that have changed during the last seconds."""
+    rows = await tx.all(
+        _Changed,
+        "SELECT org, revision FROM organisation_revision"
+        " WHERE changed_at > clock_timestamp() - make_interval(secs => $1) LIMIT $2",
+        seconds, limit,
+    )  # fmt: skip
+    return {row.org: row.revision for row in rows}

@@ -1,7 +1,8 @@
-"""People, as identity told of them."""
+"""People, as identity told of them, and what is kept of each beside their permissions."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 import msgspec
@@ -18,15 +19,22 @@ class SubjectRow(msgspec.Struct, frozen=True, kw_only=True):
     status: StaffStatus
     default_level: Level
     route_anywhere: bool
+    team: UUID | None
+    tenants: tuple[str, ...]
+    subscribers: tuple[str, ...]
 
 
 async def note_subject(tx: Tx, org: UUID, state: StaffState) -> bool:
-    """False where this version, or a newer one, is here already."""
+    """False where this version, or a newer one, is here already.
+
+    The default level and the routing flag are taken from whichever event comes first, and never again. identity asks
+    for them when an account is made and has no way to change them later: from then on they are changed here, where a
+    change is judged and recorded, and an event that repeats the first values (a suspension does) must not undo it.
+    """
     return await tx.run(
         "INSERT INTO subject (org, staff, type, status, default_level, route_anywhere, version)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (org, staff) DO UPDATE SET type = excluded.type,"
-        " status = excluded.status, default_level = excluded.default_level,"
-        " route_anywhere = excluded.route_anywhere, version = excluded.version"
+        " status = excluded.status, version = excluded.version"
         " WHERE excluded.version > subject.version",
         org, state.staff, state.type, state.status, state.default_level, state.route_anywhere, state.version,
     ) == 1  # fmt: skip
@@ -43,9 +51,40 @@ async def organisation_of_anywhere(tx: Tx, staff: UUID) -> UUID | None:
     return found
 
 
-async def subject(tx: Tx, org: UUID, staff: UUID) -> SubjectRow | None:
-    return await tx.one(
+async def subjects(tx: Tx, org: UUID, staff: Collection[UUID]) -> list[SubjectRow]:
+    return await tx.all(
         SubjectRow,
-        "SELECT staff, type, status, default_level, route_anywhere FROM subject WHERE org = $1 AND staff = $2",
-        org, staff,
+        "SELECT s.staff, s.type, s.status, s.default_level, s.route_anywhere, m.team,"
+        " ARRAY(SELECT t.tenant FROM tenant_member t WHERE t.org = $1 AND t.staff = s.staff ORDER BY t.tenant) AS tenants,"
+        " ARRAY(SELECT l.subscriber FROM subscriber_link l WHERE l.org = $1 AND l.staff = s.staff"
+        " ORDER BY l.subscriber) AS subscribers"
+        " FROM subject s LEFT JOIN team_member m ON m.org = s.org AND m.staff = s.staff"
+        " WHERE s.org = $1 AND s.staff = ANY($2)",
+        org, list(staff),
     )  # fmt: skip
+
+
+async def everybody(tx: Tx, org: UUID, limit: int) -> list[UUID]:
+    return await tx.column("SELECT staff FROM subject WHERE org = $1 ORDER BY staff LIMIT $2", org, limit)
+
+
+async def active_after(tx: Tx, org: UUID, staff: UUID, limit: int) -> list[UUID]:
+    """The active people whose ids come after that one, in order."""
+    return await tx.column(
+        "SELECT staff FROM subject WHERE org = $1 AND staff > $2 AND status = 'active' ORDER BY staff LIMIT $3",
+        org, staff, limit,
+    )  # fmt: skip
+
+
+async def known(tx: Tx, org: UUID, staff: Collection[UUID]) -> set[UUID]:
+    """Those of them that are here."""
+    return set(await tx.column("SELECT staff FROM subject WHERE org = $1 AND staff = ANY($2)", org, list(staff)))
+
+
+async def set_default_level(tx: Tx, org: UUID, staff: UUID, level: Level) -> None:
+    await tx.run("UPDATE subject SET default_level = $3 WHERE org = $1 AND staff = $2", org, staff, level)
+
+
+async def set_routing(tx: Tx, org: UUID, staff: UUID, anywhere: bool) -> None:
+    await tx.run("UPDATE subject SET route_anywhere = $3 WHERE org = $1 AND staff = $2", org, staff, anywhere)
+

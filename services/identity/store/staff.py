@@ -11,6 +11,7 @@ from shared.db import Tx
 from staffgate.contracts.caller import StaffType
 from staffgate.contracts.identity import StaffState, StaffStatus
 from staffgate.contracts.level import Level
+from staffgate.decision import Columns, RowFilter, where
 
 _COLUMNS = (
     "org, id, type, status, username, name, email, email_confirmed_at, mobile, mobile_confirmed_at, default_level,"
@@ -90,8 +91,14 @@ async def staff_by_username(tx: Tx, org: UUID, username_key: str) -> StaffRow | 
     )
 
 
-async def staff_of(tx: Tx, org: UUID) -> list[StaffRow]:
-    return await tx.all(StaffRow, f"SELECT {_COLUMNS} FROM staff WHERE org = $1 ORDER BY username_key", org)
+async def staff_within(tx: Tx, org: UUID, rows: RowFilter) -> list[StaffRow]:
+    """Everybody whom the filter lets through. An account is its person's own row."""
+    within, values = where(rows, Columns(id="id::text", owner="id::text", team=None), first=2)
+    return await tx.all(
+        StaffRow,
+        f"SELECT {_COLUMNS} FROM staff WHERE org = $1 AND {within} ORDER BY username_key",
+        org, *values,
+    )  # fmt: skip
 
 
 async def set_status(tx: Tx, org: UUID, id: UUID, old: StaffStatus, new: StaffStatus) -> StaffRow | None:

@@ -42,11 +42,14 @@ from staffgate.contracts.identity import (
     StaffStatus,
 )
 from staffgate.contracts.level import Level
+from staffgate.decision import shipped
 from tests.conftest import FrozenClock, fresh_database
 
 IDS = RandomIds()
 ISSUER = "http://identity.test"
 NOBODY = UUID("00000000-0000-7000-8000-000000000000")
+# Which product service registers the items of a type.
+OWNERS = {type: manifest.product for manifest in shipped() for section in manifest.sections for type in section.items}
 
 
 async def until(ready: Callable[[], Any], seconds: float = 5) -> Any:
@@ -176,7 +179,7 @@ class Authz:
 
     @property
     def product(self) -> str:
-        return self.identity.token("sms-inbox")
+        return self.identity.token("sms")
 
     async def replica(self, bus: Bus | None = None, role: str = Role.ALL, **settings: Any) -> Replica:
         changed = msgspec.structs.replace(self.settings, **settings)
@@ -262,9 +265,9 @@ class Organisation:
         for item in items:
             type, _, id = item.partition(":")
             body = {"section": section, "label": id.title()}
-            answer = await self.authz.ask(
-                "PUT", f"/v1/organisations/{self.org}/items/{type}/{id}", token=self.authz.product, json=body
-            )
+            token = self.authz.identity.token(OWNERS[type])
+            path = f"/v1/organisations/{self.org}/items/{type}/{id}"
+            answer = await self.authz.ask("PUT", path, token=token, json=body)
             assert answer.status == 200, answer.text
 
     async def grant(
@@ -391,3 +394,10 @@ async def authz(database: Urls) -> AsyncIterator[Authz]:
 @pytest_asyncio.fixture
 async def acme(authz: Authz) -> Organisation:
     return await registered(authz)
+
+
+@pytest_asyncio.fixture
+async def office(acme: Organisation) -> Any:
+    from tests.service.authz.office import Office
+
+    return Office(acme)

@@ -21,9 +21,19 @@ from tests.service.bad_input.sound import Operation, Sound, operations
 
 ROOT = Path(__file__).parents[3]
 OPERATIONS = {one.id: one for one in operations(json.loads((ROOT / "deploy/openapi/authz.json").read_text()))}
-FOR_PRODUCTS = {"register_item"}
-FOR_ADMINISTRATORS = {"set_grant", "remove_grant"}
-FOR_BOTH = {"evaluate", "search_resources"}
+FOR_PRODUCTS = {"register_item", "register_items", "remove_item", "publish_manifest"}
+FOR_ADMINISTRATORS = {"list_holders", "set_grant", "remove_grant", "list_items", "show_drift"}
+FOR_BOTH = {
+    "evaluate",
+    "evaluate_all",
+    "search_subjects",
+    "search_resources",
+    "search_actions",
+    "list_items",
+    "show_catalogue",
+    "show_drift",
+}
+ASKED = {"action": "sms.send", "type": "inbox", "id": "sales", "owner": "x", "destination": "inbox:sales"}
 SALES = {"section": "sms", "feature": "sms.send", "item": "inbox:sales"}
 
 
@@ -54,7 +64,31 @@ class World:
 
     async def search_resources(self) -> Sound:
         resource = {"type": "inbox", "properties": {"a": 1}}
-        return Sound(body=self.question() | {"resource": resource}, token=self.acme.authz.product)
+        page = {"limit": 1, "properties": {"a": 1}, "token": ""}
+        return Sound(body=self.question() | {"resource": resource, "page": page}, token=self.acme.authz.product)
+
+    async def evaluate_all(self) -> Sound:
+        question = self.question()
+        many = [{"resource": question["resource"]}, {"action": question["action"], "context": {"a": 1}}]
+        options = {"evaluations_semantic": "deny_on_first_deny", "a": 1}
+        return Sound(body=question | {"evaluations": many, "options": options}, token=self.acme.authz.product)
+
+    async def search_subjects(self) -> Sound:
+        subject = {"type": "staff", "properties": {"a": 1}}
+        page = {"limit": 1, "properties": {"a": 1}, "token": ""}
+        context = self.question()["context"] | {"organisation": str(self.acme.org)}
+        body = self.question() | {"subject": subject, "context": context, "page": page}
+        return Sound(body=body, token=self.acme.authz.product)
+
+    async def search_actions(self) -> Sound:
+        page = {"limit": 1, "properties": {"a": 1}, "token": ""}
+        return Sound(body=self.question() | {"page": page}, token=self.acme.authz.product)
+
+    async def explain(self) -> Sound:
+        return Sound(path={"staff": str(self.jane.id)}, query=ASKED, token=self.token)
+
+    async def list_holders(self) -> Sound:
+        return Sound(query=ASKED | {"limit": "1"}, token=self.token)
 
     async def show_metadata(self) -> Sound:
         return Sound()
@@ -64,7 +98,47 @@ class World:
 
     async def register_item(self) -> Sound:
         path = {"org": str(self.acme.org), "type": "inbox", "id": f"i{IDS.uuid().hex}"}
-        return Sound(path=path, body={"section": "sms", "label": "Support"}, token=self.acme.authz.product)
+        return Sound(path=path, body=self.item(), token=self.acme.authz.product)
+
+    async def register_items(self) -> Sound:
+        body = {"items": [{"type": "inbox", "id": f"i{IDS.uuid().hex}"} | self.item() for _ in range(2)]}
+        return Sound(path={"org": str(self.acme.org)}, body=body, token=self.acme.authz.product)
+
+    async def remove_item(self) -> Sound:
+        id = f"i{IDS.uuid().hex}"
+        await self.acme.register(f"inbox:{id}")
+        return Sound(path={"org": str(self.acme.org), "type": "inbox", "id": id}, token=self.acme.authz.product)
+
+    async def list_items(self) -> Sound:
+        query = {"type": "inbox", "section": "sms", "label": "a", "after": "inbox:a", "limit": "2"}
+        return Sound(path={"org": str(self.acme.org)}, query=query, token=self.token)
+
+    def item(self) -> dict[str, Any]:
+        owner = {"owner": str(self.jane.id), "subscriber": "101", "channel": "sms"}
+        return {"section": "sms", "label": "Support"} | owner
+
+    async def publish_manifest(self) -> Sound:
+        """Each one newer than the one before."""
+        body = {
+            "product": "fax",
+            "label": "Fax",
+            "sections": [{"name": "fax", "label": "Fax", "items": ["line"]}, {"name": "old", "label": "Old"}],
+            "features": [{"name": "fax.send", "label": "Send", "section": "fax", "action": "create"}],
+            "version": IDS.uuid().int >> 80,
+            "aliases": {
+                "sections": {"telex": "fax"},
+                "features": {"telex.send": "fax.send"},
+                "items": {"wire": "line"},
+            },
+            "retire": {"sections": ["older"], "features": ["older.send"], "items": ["older"]},
+        }
+        return Sound(path={"product": "fax"}, body=body, token=self.acme.authz.product)
+
+    async def show_catalogue(self) -> Sound:
+        return Sound(token=self.token)
+
+    async def show_drift(self) -> Sound:
+        return Sound(token=self.token)
 
     async def list_grants(self) -> Sound:
         return Sound(path={"staff": str(self.jane.id)}, token=self.token)

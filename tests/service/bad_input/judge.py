@@ -61,10 +61,12 @@ class Judge:
         wrong += [(f"a token {name}", whole.having(Authorization=f"Bearer {token}")) for name, token in forger.tokens()]
         return [fault async for fault in self._refused(operation, wrong, 401)]
 
-    async def caller_faults(self, operation: Operation, sound: Sound, callers: Iterable[tuple[str, str]]) -> list[str]:
+    async def caller_faults(
+        self, operation: Operation, sound: Sound, callers: Iterable[tuple[str, str]], want: int = 403
+    ) -> list[str]:
         whole = request(operation, sound)
         wrong = [(f"asked by {who}", whole.having(Authorization=f"Bearer {token}")) for who, token in callers]
-        return [fault async for fault in self._refused(operation, wrong, 403)]
+        return [fault async for fault in self._refused(operation, wrong, want)]
 
     async def _refused(
         self, operation: Operation, wrong: Iterable[tuple[str, Request]], want: int

@@ -25,10 +25,13 @@ from shared.bus.memory import MemoryBus
 from shared.bus.port import Message
 from shared.sealing import Opener
 from shared.service import Role, start
+from staffgate.access import Verifier
 from staffgate.contracts import identity as contract
 from staffgate.contracts.event import Event, event_types
 from tests.conftest import FrozenClock, fresh_database
+from tests.service.identity.fake_authz import FakeAuthz
 
+ISSUER = "http://identity.test"
 PASSWORD = "seven miles of copper wire"
 SMS_INBOX_SECRET = "the sms inbox's own secret"
 
@@ -59,6 +62,11 @@ class Heard:
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
+    def type_of(self, staff: UUID) -> str | None:
+        """What authz could know by now."""
+        types = [event.state.type for event in self.of(contract.StaffAdded) if event.state.staff == staff]
+        return types[0] if types else None
+
     def link(self) -> str:
         """The token of the newest link."""
         event = self.of(contract.LinkIssued)[-1]
@@ -86,6 +94,7 @@ class Running:
     session: aiohttp.ClientSession
     clock: FrozenClock
     heard: Heard
+    authz: FakeAuthz
     owner_url: str
     app_url: str
 
@@ -121,11 +130,15 @@ async def database(postgres: str) -> Any:
 async def identity(database: Any) -> AsyncIterator[Running]:
     bus, heard, clock = MemoryBus(), Heard(), FrozenClock()
     bus.listen([type for type in event_types() if type.startswith("identity.")], heard)
+    verifier = Verifier(ISSUER, lambda: clock.now().timestamp())
+    verifier.trust(contract.KeySet(keys=[{name: value for name, value in SIGNING.items() if name != "d"}]))
+    authz = FakeAuthz(verifier, heard.type_of)
     settings = Settings(
         database_url=database.app,
         migration_url=database.owner,
         http_port=0,
-        public_url="http://identity.test",
+        public_url=ISSUER,
+        authz_url="",
         signing_key=json.dumps(SIGNING),
         factor_key=json.dumps(FACTOR),
         code_key=base64.b64encode(bytes(32)).decode(),
@@ -133,11 +146,12 @@ async def identity(database: Any) -> AsyncIterator[Running]:
         products=f"sms-inbox:{hashlib.sha256(SMS_INBOX_SECRET.encode()).hexdigest()}",
     )
     fast = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-    runner = await start(build(settings, bus, Role.ALL, clock=clock, passwords=fast))
-    host, port = runner.addresses[0][:2]
-    async with aiohttp.ClientSession() as session:
-        yield Running(f"http://{host}:{port}", session, clock, heard, database.owner, database.app)
-    await runner.cleanup()
+    async with authz.served(), aiohttp.ClientSession() as session:
+        settings = msgspec.structs.replace(settings, authz_url=authz.url)
+        runner = await start(build(settings, bus, Role.ALL, clock=clock, passwords=fast))
+        host, port = runner.addresses[0][:2]
+        yield Running(f"http://{host}:{port}", session, clock, heard, authz, database.owner, database.app)
+        await runner.cleanup()
 
 
 @dataclass

@@ -1,99 +1,104 @@
-"""The permission model once more, written from the page: slow, plain sets, nothing remembered.
+"""The permission model once more, written from the page: slow, plain sets, no answer remembered.
 
-It shares the data types with the engine and no code. A target is spelled out as the set of all points inside it,
-so that "contains" and "narrows" are Python's own `in` and `<` on sets.
+It shares the data types with the engine and no code. Section 1 of the page is in `extents`, 2 and 3 are in `tiers`;
+here are the gates (4), the special rules (5) and the decision (7).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-from uuid import UUID
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from staffgate.contracts.authz import Target
+from staffgate.contracts.authz import Item
 from staffgate.decision import Facts, Manifest, Question
+from tests.unit.decision.extents import Extents
+from tests.unit.decision.tiers import BASE, LEVEL, Answer, Asked, Row, Tiers, built
 
-BASE = {"view", "create", "edit", "delete", "download", "approve"}
-LEVEL = {"deny": set(), "read": {"view"}, "use": BASE - {"delete", "download", "approve"}}
-LEVEL["full"] = LEVEL["use"] | {"delete"}
-
-
-class Answer(NamedTuple):
-    allowed: bool
-    reason: str
-    visible: bool = False
-    rules: frozenset[UUID] = frozenset()  # those that may be named as the one that decided
+ATTRIBUTES = ("owner", "team", "subscriber", "tenant", "contract", "channel")
+CHANNELS = ("webchat", "phone", "email", "facebook", "whatsapp", "sms")
 
 
 class Reference:
-    def __init__(self, manifests: list[Manifest], facts: Facts) -> None:
-        self.sections = {s.name: s for m in manifests for s in m.sections}
-        self.features = {f.name: f for m in manifests for f in m.features}
-        self.facts = facts
+    """`items` are the registered ones by `type:id`; `teams` the present team of every owner."""
+
+    def __init__(
+        self, manifests: Iterable[Manifest], facts: Facts, items: Mapping[str, Item] = {}, teams: Mapping[str, str] = {}
+    ) -> None:
+        self.facts, self.items, self.teams, self.organisation = facts, items, teams, facts.organisation
+        targets = [grant.target for grant in facts.grants]
+        targets += [e.target for holding in facts.roles for role in built(holding.role) for e in role.entries]
+        named = {target.item for target in targets if target.item}
+        self.extents = Extents(tuple(manifests), named, self.organisation.contracts, self.organisation.tenants)
+        self.tiers = Tiers(facts, self.extents)
 
     def decide(self, question: Question) -> Answer:
-        if not self.facts.org_active:
-            return Answer(False, "organisation_inactive")
-        if self.facts.status != "active":
-            return Answer(False, {"suspended": "account_suspended", "invited": "account_inactive"}[self.facts.status])
-        feature = self.features.get(question.action)
+        facts, use, feature = self.facts, question.action == "product.use", self.extents.features.get(question.action)
         section, _, need = question.action.rpartition(".")
-        if feature is not None:
-            section, need = feature.section, feature.action
-        if section not in self.sections or need not in BASE:
-            return Answer(False, "unknown_action")
-        place = self.place(question.type, question.id)
-        if place is None:
-            return Answer(False, "unknown_section" if question.type == "section" else "unknown_resource")
-        if section not in self.upwards(place[0]):
-            return Answer(False, "unknown_resource")
-        answer = self.ask(place, feature.name if feature else None, need)
+        section, need = (feature.section, feature.action) if feature else (section, need)
+        path = self.extents.path(question.type, question.id)
+        row = self.row(question.type, question.id, question.properties)
+        refused = {
+            "organisation_inactive": not facts.org_active,
+            "account_suspended": facts.status == "suspended",
+            "account_inactive": facts.status != "active",
+            "unknown_action": not use and (section not in self.extents.sections or need not in BASE),
+            "unknown_section": not path and question.type == "section",
+            "unknown_resource": not path or (question.type != "product" if use else section not in path),
+            "unknown_property": not row,
+        }
+        if closed := next((why for why, holds in refused.items() if holds), None) or self.gate(row, question.action):
+            return Answer(False, closed)
+        asked = Asked(path, feature.name if feature else None, need, row)
+        linked = question.action in ("recording.listen", "call.click") and row["subscriber"] in facts.subscribers
+        answer = Answer(True, "subscriber") if linked else self.use(asked) if use else self.ask(asked)
         if question.action == "call.route" and answer.allowed:
             answer = self.route(question.properties.get("destination"), answer)
-        return answer._replace(visible=answer.allowed or self.ask(place, None, "view").allowed)
+        return answer._replace(visible=answer.allowed or self.ask(Asked(path, None, "view", row)).allowed)
+
+    def row(self, kind: object, name: object, properties: Mapping[str, Any]) -> Row:
+        """The attributes, a registered item's own before the request's; none of them where one is malformed."""
+        known = self.items.get(f"{kind}:{name}")
+        own = {a: at for a in ATTRIBUTES if (at := getattr(known, a, None)) is not None}
+        row = {a: own.get(a, properties.get(a)) for a in ATTRIBUTES}
+        if not all(at is None or isinstance(at, str) for at in row.values()):
+            return {}
+        return row if row["team"] is not None else row | {"team": self.teams.get(row["owner"] or "")}
+
+    def gate(self, row: Row, action: str) -> str | None:
+        facts, standard, channel = self.facts, self.facts.type == "standard", row["channel"]
+        tenants = set(self.organisation.tenants) & set(facts.tenants if standard else self.organisation.tenants)
+        if row["tenant"] not in {None, *tenants}:
+            return "not_a_member"
+        if row["contract"] not in {None, *self.organisation.contracts}:
+            return "product_access"
+        if channel is not None and not (channel in CHANNELS and self.operates(channel, row)):
+            return "channel"
+        scopes = {role.id for _, role in self.tiers.held(row) if role.id.startswith("pbx.")}
+        return "no_portal" if action == "portal.login" and scopes == {"pbx.no-portal"} else None
+
+    def operates(self, channel: str, row: Row) -> bool:
+        asked = Asked(self.extents.path("channel", channel), "channel.operate", "create", row | {"contract": None})
+        return self.facts.type != "standard" or self.tiers.ask(asked).allowed
+
+    def use(self, asked: Asked) -> Answer:
+        carried = self.organisation.contracts if asked.row["contract"] is None else [asked.row["contract"]]
+        used = any(asked.path[0] == f"/{product}" for c in carried for product in self.organisation.contracts[c])
+        return Answer(used, "product_use" if used else "not_subscribed")
+
+    def ask(self, asked: Asked) -> Answer:
+        """Owner and administrator by their type, unless a level was set for them below it; everybody else by the tiers."""
+        here = (asked.row["contract"], asked.path[-2])
+        lowered = any((a.contract, f"/{a.product}") == here and LEVEL[a.level] != BASE for a in self.facts.access)
+        standard = self.facts.type == "standard"
+        return self.tiers.ask(asked) if standard or lowered else Answer(True, self.facts.type)
 
     def route(self, destination: object, answer: Answer) -> Answer:
-        named = isinstance(destination, dict) and self.place(destination.get("type"), destination.get("id"))
-        if not named:
+        to = destination if isinstance(destination, dict) else {}
+        kind, name, properties = to.get("type"), to.get("id"), to.get("properties", {})
+        path = self.extents.path(kind, name) if kind != "product" and isinstance(properties, dict) else ()
+        if not path:
             return Answer(False, "unknown_destination")
-        there = self.ask(named, None, "view")
+        row = self.row(kind, name, properties)
+        closed = not row or self.gate(row, "")
+        there = Answer(False, "") if closed else self.ask(Asked(path, None, "view", row))
         return answer if there.allowed or self.facts.route_anywhere else there._replace(reason="destination")
-
-    def ask(self, place: tuple[str, str | None], feature: str | None, need: str) -> Answer:
-        if self.facts.type != "standard":
-            return Answer(True, self.facts.type)
-        point = (place[0], feature, place[1])
-        extents = [(grant, self.inside(grant.target, place[1])) for grant in self.facts.grants]
-        containing = [(grant, extent) for grant, extent in extents if point in extent]
-        remaining = [g for g, extent in containing if not any(other < extent for _, other in containing)]
-        if not remaining:
-            return Answer(need in LEVEL[self.facts.default_level], "default")
-        against = [grant for grant in remaining if need not in LEVEL[grant.level]]
-        return Answer(not against, "grant", rules=frozenset(grant.id for grant in against or remaining))
-
-    def place(self, kind: object, name: object) -> tuple[str, str | None] | None:
-        if not isinstance(kind, str) or not isinstance(name, str):
-            return None
-        if kind == "section":
-            return (name, None) if name in self.sections else None
-        return next(((s.name, f"{kind}:{name}") for s in self.sections.values() if kind in s.items), None)
-
-    def upwards(self, section: str) -> list[str]:
-        parent = self.sections[section].parent
-        return [section, *(self.upwards(parent) if parent else ())]
-
-    def points(self, asked: str | None) -> Iterator[tuple[str, str | None, str | None]]:
-        items = {asked, *(grant.target.item for grant in self.facts.grants)} - {None}
-        for section in self.sections.values():
-            for feature in (None, *(f.name for f in self.features.values() if f.section in self.upwards(section.name))):
-                for item in (None, *(item for item in items if item.split(":")[0] in section.items)):
-                    yield section.name, feature, item
-
-    def inside(self, target: Target, asked: str | None) -> set[tuple[str, str | None, str | None]]:
-        return {
-            point
-            for point in self.points(asked)
-            if target.section in self.upwards(point[0])
-            and (target.feature is None or target.feature == point[1])
-            and (target.item is None or target.item == point[2])
-        }

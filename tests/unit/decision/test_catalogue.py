@@ -36,11 +36,11 @@ SMS = Section("sms", "SMS", items=("inbox",))
         ),
         (
             [manifest(SMS, features=(Feature("sms.view", "A", "sms", "edit"),))],
-            "feature 'sms.view': this is already an action of the section 'sms'",
+            "feature 'sms.view': this is an action of 'sms' already",
         ),
         (
             [manifest(SMS, Section("fax", "Fax"), features=(Feature("sms.view", "A", "fax", "view"),))],
-            "feature 'sms.view': this is already an action of the section 'sms'",
+            "feature 'sms.view': this is an action of 'sms' already",
         ),
         ([manifest(Section("a", "A", "b"))], "section 'a': unknown parent section 'b'"),
         ([manifest(Section("a", "A", "a"))], "section 'a': its parents go round in a circle"),
@@ -53,6 +53,11 @@ SMS = Section("sms", "SMS", items=("inbox",))
             "section 'fax': 'sms' already holds the item type 'inbox'",
         ),
         ([manifest(Section("a", "A", items=("section",)))], "section 'a': the item type 'section' is reserved"),
+        ([manifest(Section("a", "A", items=("product",)))], "section 'a': the item type 'product' is reserved"),
+        (
+            [manifest(SMS, features=(Feature("product.use", "A", "sms", "view"),))],
+            "feature 'product.use': this is an action of 'every product' already",
+        ),
         ([manifest(Section("a", "A", items=("in:box",)))], "manifest of 'sms': Expected `str` matching"),
         ([manifest(Section("a b", "A"))], "manifest of 'sms': Expected `str` matching"),
     ],
@@ -100,6 +105,22 @@ def test_a_manifest_travels_as_json() -> None:
 @pytest.mark.parametrize(
     ("written", "canonical"),
     [
+        ({}, {}),
+        ({"product": "sms"}, {"product": "sms"}),
+        ({"product": "sms", "section": "sms"}, {"section": "sms"}),
+        ({"product": "telephony", "item": "number:a"}, {"section": "telephony.numbers", "item": "number:a"}),
+        ({"product": "telephony", "feature": "call.route"}, {"section": "telephony", "feature": "call.route"}),
+        ({"feature": "sms.send"}, {"section": "sms", "feature": "sms.send"}),
+        ({"item": "number:a"}, {"section": "telephony.numbers", "item": "number:a"}),
+        ({"contract": "7", "tenant": "acme"}, {"contract": "7", "tenant": "acme"}),
+        (
+            {"product": "sms", "section": "sms", "contract": "7", "tenant": "acme"},
+            {"section": "sms", "contract": "7", "tenant": "acme"},
+        ),
+        ({"product": "fax"}, None),
+        ({"product": "sms", "section": "contacts"}, None),
+        ({"product": "sms", "item": "number:a"}, None),
+        ({"product": "sms", "feature": "call.route"}, None),
         ({"section": "sms"}, {"section": "sms"}),
         (
             {"section": "telephony", "item": "number:a"},
@@ -131,3 +152,55 @@ def test_a_manifest_travels_as_json() -> None:
 def test_a_target_has_one_way_to_be_written(written: dict[str, Any], canonical: dict[str, Any] | None) -> None:
     expected = None if canonical is None else Target(**canonical)
     assert CATALOGUE.canonical(Target(**written)) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "path"),
+    [
+        ("number", "a", ("number:a", "telephony.numbers", "telephony", "/telephony", "/")),
+        ("number", "", ("number:", "telephony.numbers", "telephony", "/telephony", "/")),
+        ("section", "telephony.numbers", ("telephony.numbers", "telephony", "/telephony", "/")),
+        ("section", "sms", ("sms", "/sms", "/")),
+        ("product", "sms", ("/sms", "/")),
+        ("section", "fax", None),
+        ("section", "/sms", None),
+        ("product", "fax", None),
+        ("product", "/sms", None),
+        ("fax", "a", None),
+    ],
+)
+def test_a_resource_lies_in_its_places_from_the_inside_out(kind: str, name: str, path: tuple[str, ...] | None) -> None:
+    assert CATALOGUE.path(kind, name) == path
+
+
+@pytest.mark.parametrize(
+    ("target", "place"),
+    [
+        (Target(), "/"),
+        (Target(product="telephony"), "/telephony"),
+        (Target(section="telephony.numbers"), "telephony.numbers"),
+        (Target(section="telephony.numbers", item="number:a"), "number:a"),
+    ],
+)
+def test_the_path_of_a_target_begins_at_its_place_and_ends_with_everything(target: Target, place: str) -> None:
+    path = CATALOGUE.path_of(target)
+    assert (path[0], path[-1]) == (place, "/")
+
+
+def test_a_product_may_be_empty() -> None:
+    empty = Catalogue.from_manifests([manifest(product="fax")])
+    assert empty.path("product", "fax") == ("/fax", "/")
+    assert empty.canonical(Target(product="fax")) == Target(product="fax")
+
+
+def test_whose_an_item_is_matters_where_the_manifest_does_not_say_otherwise() -> None:
+    assert {"inbox", "number", "contact"} <= CATALOGUE.owned
+    assert "channel" not in CATALOGUE.owned
+    assert CATALOGUE.holders["channel"] == "channels"
+
+
+def test_a_subscriber_link_is_good_for_two_features() -> None:
+    assert sorted(name for name, action in CATALOGUE.actions.items() if action.linked) == [
+        "call.click",
+        "recording.listen",
+    ]

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from staffgate.contracts.authz import Action, Evaluation, Resource, Subject, Target
+from staffgate.contracts.authz import Target
 from staffgate.contracts.caller import StaffType
+from staffgate.contracts.decisions import Action, Evaluation, Resource, Subject
 from staffgate.contracts.identity import StaffStatus
 from staffgate.decision import CHANNEL_ITEMS, Question, decide, stranger
 from tests.unit.decision.people import CATALOGUE, ask, grant, person, to

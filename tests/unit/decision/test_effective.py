@@ -1,22 +1,23 @@
-"""What a person may do on a target, what they may hand out, and the tree of it."""
+"""What a person may do on a target, and the tree of it."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from staffgate.contracts.authz import Grant, Target
+from staffgate.contracts.authz import Target
 from staffgate.contracts.caller import StaffType
 from staffgate.contracts.identity import StaffStatus
-from staffgate.contracts.level import Level
+from staffgate.contracts.level import DataAccess, Level
 from staffgate.decision import (
     ALL,
     BASE_ACTIONS,
     LEVELS,
     NONE,
+    Question,
     SectionAccess,
     Snapshot,
     decide,
@@ -24,15 +25,13 @@ from staffgate.decision import (
     level_of,
     names,
     resolve,
-    throughout,
     tree,
-    within,
 )
-from tests.unit.decision.people import CATALOGUE, grant, person
-from tests.unit.decision.worlds import World, some, targets, working
+from staffgate.decision.actions import within
+from tests.unit.decision.people import CATALOGUE, access, grant, held, person
+from tests.unit.decision.worlds import World, some, working
 
 SMS = Target(section="sms")
-SEND = Target(section="sms", feature="sms.send")
 SALES = Target(section="sms", item="inbox:sales")
 JANE = person(
     grant(1, "use", "sms"),
@@ -41,12 +40,21 @@ JANE = person(
 )
 
 
-def test_effective_is_what_is_allowed_on_the_target_itself() -> None:
-    assert effective(JANE, CATALOGUE, SMS) == LEVELS[Level.USE]
-    assert effective(JANE, CATALOGUE, SALES) == LEVELS[Level.FULL]
-    assert effective(JANE, CATALOGUE, Target(section="sms", item="inbox:management")) == NONE
-    assert effective(JANE, CATALOGUE, Target(section="contacts")) == NONE
-    assert effective(JANE, CATALOGUE, Target(section="fax")) == NONE
+@pytest.mark.parametrize(
+    ("target", "mask"),
+    [
+        (SMS, LEVELS[Level.USE]),
+        (Target(product="sms"), NONE),
+        (SALES, LEVELS[Level.FULL]),
+        (Target(item="inbox:sales"), LEVELS[Level.FULL]),
+        (Target(product="sms", item="inbox:other"), LEVELS[Level.USE]),
+        (Target(section="sms", item="inbox:management"), NONE),
+        (Target(section="contacts"), NONE),
+        (Target(section="fax"), NONE),
+    ],
+)
+def test_effective_is_what_is_allowed_on_the_target_itself(target: Target, mask: int) -> None:
+    assert effective(JANE, CATALOGUE, target) == mask
 
 
 def test_a_feature_and_an_item_meet_in_what_both_allow() -> None:
@@ -55,65 +63,40 @@ def test_a_feature_and_an_item_meet_in_what_both_allow() -> None:
     assert effective(someone, CATALOGUE, target) == LEVELS[Level.READ]
 
 
+@pytest.mark.parametrize(
+    ("context", "mask"),
+    [
+        ({}, LEVELS[Level.USE]),
+        ({"contract": "7"}, LEVELS[Level.READ]),
+        ({"contract": "8"}, NONE),
+        ({"tenant": "acme"}, LEVELS[Level.USE]),
+        ({"tenant": "beta"}, LEVELS[Level.FULL]),
+    ],
+)
+def test_effective_is_asked_for_a_contract_and_a_tenant(context: dict[str, str], mask: int) -> None:
+    in_beta = held(1, "full", (SMS, "view create edit delete"), tenant="beta")
+    someone = person(roles=(in_beta,), access=(access(2, "user", "sms"),), default="use")
+    assert effective(someone, CATALOGUE, Target(section="sms", **context)) == mask
+
+
 def test_owner_has_all_and_a_suspended_one_nothing() -> None:
     assert effective(person(type=StaffType.OWNER), CATALOGUE, SMS) == ALL
-    assert throughout(person(type=StaffType.ADMINISTRATOR), CATALOGUE, SMS) == ALL
-    suspended = person(type=StaffType.OWNER, status=StaffStatus.SUSPENDED)
-    assert effective(suspended, CATALOGUE, SMS) == throughout(suspended, CATALOGUE, SMS) == NONE
-
-
-def test_an_exception_inside_the_section_is_not_given_away_with_the_section() -> None:
-    assert throughout(JANE, CATALOGUE, SMS) == NONE
-    assert throughout(JANE, CATALOGUE, SALES) == LEVELS[Level.FULL]
-    assert throughout(JANE, CATALOGUE, Target(section="fax")) == NONE
-
-
-def test_a_denied_feature_keeps_back_only_what_the_feature_needs() -> None:
-    someone = person(grant(1, "deny", "sms", feature="sms.send"), default="full")
-    held = throughout(someone, CATALOGUE, SMS)
-    assert names(held) == ["view", "edit", "delete"]
-    assert within(held, Level.READ)
-    assert not within(held, Level.USE)
-    assert throughout(someone, CATALOGUE, SEND) == NONE
-
-
-def test_an_exception_in_a_sub_section_counts_for_the_section_around_it() -> None:
-    someone = person(grant(1, "read", "telephony.ivr"), default="full")
-    assert throughout(someone, CATALOGUE, Target(section="telephony")) == LEVELS[Level.READ]
-    assert throughout(someone, CATALOGUE, Target(section="telephony.numbers")) == LEVELS[Level.FULL]
+    assert effective(person(type=StaffType.OWNER, status=StaffStatus.SUSPENDED), CATALOGUE, SMS) == NONE
 
 
 @some
-@given(working(), st.data())
-def test_nobody_hands_out_more_than_they_have(world: World, data: st.DataObject) -> None:
-    catalogue = world.catalogue
-    giver = resolve(world.facts, catalogue)
-    target, level = data.draw(targets(catalogue)), data.draw(st.sampled_from(Level))
-    if not within(throughout(giver, catalogue, target), level):
-        return
-    gift = Grant(id=UUID(int=1), target=target, level=level)
-    taker = resolve(world.but(grants=(gift,), default_level=Level.DENY, route_anywhere=False), catalogue)
-    for question in world.questions:
-        if decide(taker, catalogue, question).allowed:
-            assert decide(giver, catalogue, question).allowed
+@given(working(subscribers=()))
+def test_effective_agrees_with_decide_where_rows_do_not_matter(world: World) -> None:
+    catalogue, snapshot = world.catalogue, resolve(world.facts, world.catalogue)
+    for section in catalogue.sections:
+        for name, bit in BASE_ACTIONS.items():
+            verdict = decide(snapshot, catalogue, Question(f"{section}.{name}", "section", section))
+            feature = catalogue.actions[f"{section}.{name}"].feature
+            mask = effective(snapshot, catalogue, Target(section=section, feature=feature))
+            assert bool(mask & bit) == verdict.allowed
 
 
-@some
-@given(working())
-def test_effective_agrees_with_decide(world: World) -> None:
-    catalogue = world.catalogue
-    snapshot = resolve(world.facts, catalogue)
-    for question in world.questions:
-        verdict = decide(snapshot, catalogue, question)
-        action = catalogue.actions.get(question.action)
-        path = catalogue.path(question.type, question.id)
-        if action is None or path is None or action.section not in path or action.routes:
-            continue
-        item = path[0] if question.type != "section" and question.id else None
-        section = path[0] if question.type == "section" else path[1]
-        if question.id:
-            target = Target(section=section, feature=action.feature, item=item)
-            assert bool(effective(snapshot, catalogue, target) & action.need) == verdict.allowed
+# --- the tree -------------------------------------------------------------------------------------------------
 
 
 def find(branches: list[SectionAccess], section: str) -> SectionAccess:
@@ -129,22 +112,47 @@ def test_the_tree_says_what_is_allowed_and_where_it_comes_from() -> None:
     assert (telephony.level, telephony.actions) == (Level.USE, ["view", "create", "edit"])
     assert (telephony.reason, telephony.rule, telephony.target) == ("grant", UUID(int=1), Target(section="telephony"))
     numbers, ivr = find(branches, "telephony.numbers"), find(branches, "telephony.ivr")
-    assert (numbers.level, numbers.rule) == (Level.USE, UUID(int=1))
+    assert (numbers.level, numbers.rule, numbers.label) == (Level.USE, UUID(int=1), "Phone numbers")
     assert (ivr.level, ivr.actions, ivr.rule) == (Level.DENY, [], UUID(int=2))
     contacts = find(branches, "contacts")
     assert (contacts.level, contacts.reason, contacts.rule, contacts.target) == (Level.READ, "default", None, None)
 
 
+def test_the_tree_says_which_role_and_over_whose_rows() -> None:
+    someone = person(roles=(held(5, "team", (SMS, "view download"), id="leader"),))
+    sms = find(tree(someone, CATALOGUE), "sms")
+    assert (sms.reason, sms.role, sms.rule, sms.data_access) == ("role", "leader", UUID(int=5), DataAccess.TEAM)
+    assert (sms.actions, sms.level) == (["view", "download"], Level.READ)
+    assert find(tree(someone, CATALOGUE), "contacts").data_access is DataAccess.TEAM
+
+
 @pytest.mark.parametrize(
-    ("who", "level", "reason"),
+    ("context", "reason", "rule"),
     [
-        (person(type=StaffType.OWNER), Level.FULL, "owner"),
-        (person(status=StaffStatus.INVITED, default="full"), Level.DENY, "account_inactive"),
+        ({}, "default", None),
+        ({"contract": "7"}, "product_access", UUID(int=2)),
+        ({"contract": "8"}, "product_access", None),
+        ({"tenant": "beta"}, "role", UUID(int=1)),
     ],
 )
-def test_the_tree_of_an_owner_and_of_somebody_outside(who: Snapshot, level: Level, reason: str) -> None:
+def test_the_tree_is_of_a_contract_and_a_tenant(context: dict[str, Any], reason: str, rule: UUID | None) -> None:
+    someone = person(roles=(held(1, "full", (SMS, "view"), tenant="beta"),), access=(access(2, "user", "sms"),))
+    sms = find(tree(someone, CATALOGUE, **context), "sms")
+    assert (sms.reason, sms.rule) == (reason, rule)
+
+
+@pytest.mark.parametrize(
+    ("who", "level", "reason", "rows"),
+    [
+        (person(type=StaffType.OWNER), Level.FULL, "owner", DataAccess.FULL),
+        (person(status=StaffStatus.INVITED, default="full"), Level.DENY, "account_inactive", None),
+    ],
+)
+def test_the_tree_of_an_owner_and_of_somebody_outside(
+    who: Snapshot, level: Level, reason: str, rows: DataAccess | None
+) -> None:
     sms = find(tree(who, CATALOGUE), "sms")
-    assert (sms.level, sms.reason) == (level, reason)
+    assert (sms.level, sms.reason, sms.data_access) == (level, reason, rows)
 
 
 def test_the_tree_has_every_section_once() -> None:

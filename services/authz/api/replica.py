@@ -1,0 +1,36 @@
+"""What product services fill their replicas with, and filter their rows by."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.authz.service import Authz
+from shared.http.operation import Api
+from staffgate.client import parts
+from staffgate.contracts import authz as contract
+from staffgate.contracts.caller import Person, Product
+from staffgate.contracts.decisions import RowsAsked
+from staffgate.decision import RowFilter
+
+api = Api()
+
+
+@api.get("/v1/replica/standings/{staff}")
+async def show_standing(authz: Authz, caller: Product, staff: UUID) -> parts.PersonFacts:
+    """All that decides about one person, at the organisation's present revision."""
+    return await authz.replicas.standing(staff)
+
+
+@api.get("/v1/replica/organisations/{org}/items/{type}")
+async def show_registry(authz: Authz, caller: Product, org: UUID, type: contract.Name) -> parts.RegisteredItems:
+    """Every registered item of a type, at the organisation's present revision."""
+    return await authz.replicas.registry(org, type)
+
+
+@api.post("/access/v1/rows", invalid=400)
+async def filter_rows(authz: Authz, caller: Person | Product, body: RowsAsked) -> RowFilter:
+    """Which rows of a type this member of staff may do that to, for the product to filter its query by.
+
+    Product services ask about everybody, people about themselves. The context may hold `min_revision`.
+    """
+    return await authz.rows.filter(caller, body)

@@ -1,0 +1,197 @@
+"""The one way in which permissions are changed (permission model, section 6): judged, made, recorded and told together.
+
+A list of changes is made in one transaction that holds the organisation, so that what is judged by is what is there.
+What everybody concerned has before and after is compared with what the giver has: what a change brings to light (a
+denial that goes, a team that moves) is handed out just like a grant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.authz import audit, delegation, revisions, rules
+from services.authz.arrivals import Arrivals
+from services.authz.facts import dossiers_of
+from services.authz.store import revisions as revision_store
+from services.authz.store import subjects as subject_store
+from services.authz.work import Work, begin, etag_of
+from shared.db import Database, Tx
+from shared.errors import Invalid, NotFound, PreconditionFailed, Refusal, Unavailable
+from staffgate.contracts.administration import Made, Outcome, Preview
+from staffgate.contracts.caller import Person
+from staffgate.contracts.changes import Change
+from staffgate.decision import Catalogue
+
+_MOST_TOLD = 1000  # people named in one announcement; more than that, and everybody is meant
+_MOST_SHOWN = 2000  # people in one preview
+
+# The organisation, whose permissions are not what they were (None: anybody's), no item type, and since which revision.
+Told = Callable[[UUID, Collection[UUID] | None, Collection[str], int], None]
+
+
+class _Undone(Exception):
+    """Leaves the transaction of a preview: nothing of it stays."""
+
+    def __init__(self, preview: Preview) -> None:
+        super().__init__()
+        self.preview = preview
+
+
+class _Progress:
+    """How far a list of changes came: what is recorded of one that was refused."""
+
+    def __init__(self, changes: Sequence[Change]) -> None:
+        self.refused = list(changes)
+
+
+class One(msgspec.Struct, frozen=True):
+    """What a single change came to: what it is about as it is now, and since which revision."""
+
+    after: Any
+    revision: int
+    etag: str | None
+
+
+class Changes:
+    def __init__(self, db: Database, catalogue: Callable[[], Catalogue], arrivals: Arrivals, told: Told) -> None:
+        self._db = db
+        self._catalogue = catalogue
+        self._arrivals = arrivals
+        self._told = told
+
+    async def make(
+        self, caller: Person, ip: str, changes: Sequence[Change], *, if_match: str | None = None
+    ) -> tuple[Made, str | None]:
+        """All of them or none; and the new ETag of what the change is about, where one was expected.
+
+        A change that alters nothing raises no revision and is not recorded.
+        """
+        progress = _Progress(changes)
+        try:
+            made, etag, people = await self._arrivals.until_here(
+                _named(caller, changes), lambda: self._made(caller, ip, changes, if_match, progress)
+            )
+        except Unavailable:  # not refused: it is to come again
+            raise
+        except Refusal as refusal:
+            await self._note_refused(caller, ip, progress.refused, refusal)
+            raise
+        if people is None or people:
+            self._told(caller.org, people, (), made.revision)
+        return made, etag
+
+    async def one(self, caller: Person, ip: str, change: Change, if_match: str | None = None) -> One:
+        """A single change."""
+        made, etag = await self.make(caller, ip, [change], if_match=if_match)
+        return One(made.outcomes[0].after, made.revision, etag)
+
+    async def preview(self, caller: Person, changes: Sequence[Change]) -> Preview:
+        """What they would come to. They are made, compared and undone: the answer is exact, and nothing was changed."""
+        return await self._arrivals.until_here(_named(caller, changes), lambda: self._tried(caller, changes))
+
+    async def _made(
+        self, caller: Person, ip: str, changes: Sequence[Change], if_match: str | None, progress: _Progress
+    ) -> tuple[Made, str | None, list[UUID] | None]:
+        async with self._db.begin(caller.org) as tx:
+            work = await self._work(tx, caller)
+            if if_match is not None:
+                await _compare(work, changes[0], if_match)
+            await _apply(work, changes, progress)
+            await delegation.judge(work)
+            revision = work.dossier.everything.revision
+            people: list[UUID] | None = []
+            if any(outcome.before != outcome.after for outcome in work.outcomes):
+                people = _people(work)
+                revision = await revisions.raised(tx, caller.org, people)
+                await audit.note_made(work, ip, changes, revision)
+            etag = None if if_match is None else await _etag_after(work, changes[0])
+        return Made(outcomes=work.outcomes, revision=revision), etag, people
+
+    async def _tried(self, caller: Person, changes: Sequence[Change]) -> Preview:
+        try:
+            async with self._db.begin(caller.org) as tx:
+                work = await self._work(tx, caller)
+                await _apply(work, changes, _Progress(changes), shown=True)
+                await delegation.judge(work)
+                people = await delegation.differences(work)
+                raise _Undone(Preview(outcomes=work.outcomes, people=people, revision=work.dossier.everything.revision))
+        except _Undone as undone:
+            return undone.preview
+
+    async def _work(self, tx: Tx, caller: Person) -> Work:
+        await revision_store.lock_revision(tx, caller.org)
+        return await begin(tx, caller, self._catalogue())
+
+    async def _note_refused(self, caller: Person, ip: str, changes: Sequence[Change], refusal: Refusal) -> None:
+        """In a transaction of its own: the one of the changes is undone."""
+        async with self._db.begin(caller.org) as tx:
+            if await revision_store.revision(tx, caller.org) is not None:
+                await audit.note_refused(tx, caller, ip, changes, refusal.code)
+
+
+async def _apply(work: Work, changes: Sequence[Change], progress: _Progress, *, shown: bool = False) -> None:
+    whole = progress.refused
+    for change in changes:
+        progress.refused = [change]
+        rule = rules.RULES[type(change)]
+        await rule.gate(work, change)
+        await _remember(work, await rule.affects(work, change), judged=rule.judged, shown=shown)
+        before, after = await rule.apply(work, change)
+        if not rule.judged:
+            await work.renew()
+        work.outcomes.append(Outcome(kind=rules.kind(change), before=before, after=after))
+    progress.refused = whole
+
+
+async def _remember(work: Work, affected: Collection[UUID] | None, *, judged: bool, shown: bool) -> None:
+    """What the people have whom the next change affects. They were affected by none before it, or are here already."""
+    if affected is None:
+        work.everybody = True
+    work.affected |= set(affected or ())
+    if shown and affected is None:
+        affected = await _all_of(work)
+    if shown or (judged and not work.has_all):
+        missing = set(affected or ()) - work.before.keys()
+        work.before |= await dossiers_of(work.tx, work.org, missing) if missing else {}
+
+
+async def _all_of(work: Work) -> list[UUID]:
+    people = await subject_store.everybody(work.tx, work.org, _MOST_SHOWN + 1)
+    if len(people) > _MOST_SHOWN:
+        raise Invalid("too_many_people", f"A preview shows {_MOST_SHOWN} people at most, and this concerns more.")
+    return people
+
+
+def _people(work: Work) -> list[UUID] | None:
+    return None if work.everybody or len(work.affected) > _MOST_TOLD else sorted(work.affected)
+
+
+async def _compare(work: Work, change: Change, if_match: str) -> None:
+    """RFC 9110, section 13.1.1. A weak tag never matches."""
+    if if_match.strip() == "*":
+        return
+    etag = await _etag(work, change)
+    if etag not in [tag.strip() for tag in if_match.split(",")]:
+        raise PreconditionFailed("changed_meanwhile", "It is not as you last saw it; look again.", etag=etag)
+
+
+async def _etag(work: Work, change: Change) -> str | None:
+    shown: Any = rules.RULES[type(change)].shown
+    return None if shown is None else etag_of(await shown(work, change))
+
+
+async def _etag_after(work: Work, change: Change) -> str | None:
+    """None where there is nothing left to be shown."""
+    try:
+        return await _etag(work, change)
+    except NotFound:
+        return None
+
+
+def _named(caller: Person, changes: Sequence[Change]) -> set[UUID]:
+    """Everybody whom the request names: identity may have made them a moment ago."""
+    return {caller.staff, *(staff for change in changes for staff in audit.named(change))}
