@@ -1,6 +1,6 @@
 """Handlers that are for those who may: who asks is verified, and authz is asked, before a line of the handler runs.
 
-    guard = Guard(authz, verifier)
+    guard = Guard(authz, sessions)
 
     @guard.requires("sms.send", resource=lambda request: ("inbox", request.match_info["inbox"]))
     async def send(request: web.Request) -> web.Response:
@@ -21,9 +21,9 @@ from uuid import UUID
 import msgspec
 from aiohttp import hdrs, web
 
-from staffgate.access import TokenRefused, Verifier
+from staffgate.access import TokenRefused
 from staffgate.client import Refused, ServiceAway
-from staffgate.contracts.caller import Person
+from staffgate.contracts.caller import Caller, Person
 from staffgate.contracts.problem import CONTENT_TYPE, Problem
 
 STAFF = web.RequestKey("staff", Person)  # who asks, in a guarded handler
@@ -50,10 +50,16 @@ class Decides(Protocol):
     async def decide(self, staff: UUID, action: str, type: str, id: str, **properties: Any) -> Decided: ...
 
 
+class Verifies(Protocol):
+    """Sessions; or a Verifier, for which a session is over only when its last token has expired."""
+
+    def verify(self, token: str) -> Caller: ...
+
+
 class Guard:
-    def __init__(self, authz: Decides, verifier: Verifier) -> None:
+    def __init__(self, authz: Decides, sessions: Verifies) -> None:
         self._authz = authz
-        self._verifier = verifier
+        self._sessions = sessions
 
     def requires(self, action: str, *, resource: Describe | Resource) -> Callable[[Handler], Handler]:
         """`resource` says what it is about, from the request. A resource that it can't find is its own to refuse, by an
@@ -95,10 +101,10 @@ class Guard:
         if scheme.lower() != "bearer" or not token:
             raise _problem(request, 401, "token_missing", "Send an access token: Authorization: Bearer <token>.")
         try:
-            caller = self._verifier.verify(token.strip())
+            caller = self._sessions.verify(token.strip())
+        except ServiceAway as fault:
+            raise _problem(request, 503, "access_unknown", "Access tokens can't be verified now; try again.") from fault
         except TokenRefused as fault:
-            if str(fault) == "no_keys":
-                raise _problem(request, 503, "access_unknown", "Access tokens can't be verified now.") from fault
             detail = f"This access token is not accepted ({fault})."
             raise _problem(request, 401, "token_refused", detail) from fault
         if not isinstance(caller, Person):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.authz import delegation
+from services.authz import delegation, naming
 from services.authz.facts import dossiers_of
 from services.authz.grants import VIEW, person, require_bound
 from services.authz.store import links as link_store
@@ -16,7 +16,7 @@ from shared.errors import NotFound
 from staffgate.contracts.administration import EffectivePermissions, SubjectView, SubscriberList
 from staffgate.contracts.authz import SectionPermissions
 from staffgate.contracts.changes import LinkSubscriber, SetDefaultLevel, SetRouting, UnlinkSubscriber
-from staffgate.decision import resolve, tree
+from staffgate.decision import Reason, resolve, tree
 
 OnePerson = SetDefaultLevel | SetRouting | LinkSubscriber | UnlinkSubscriber
 
@@ -42,7 +42,10 @@ async def effective(work: Work, staff: UUID, contract: str | None, tenant: str |
     if staff != work.caller.staff:
         await work.people(VIEW, [staff])
     facts = (await dossiers_of(work.tx, work.org, [staff]))[staff].at(work.now)
+    await naming.context(work, contract, tenant)
     snapshot = resolve(delegation.as_active(facts), work.catalogue)
+    if tenant is not None and snapshot.everything is None and tenant not in facts.tenants:
+        snapshot = msgspec.structs.replace(snapshot, closed=Reason.NOT_A_MEMBER)
     shown = tree(snapshot, work.catalogue, contract, tenant)
     return EffectivePermissions(
         sections=msgspec.convert(shown, list[SectionPermissions], from_attributes=True),

@@ -20,14 +20,14 @@ from services.authz.store import revisions as revision_store
 from services.authz.store import subjects as subject_store
 from services.authz.work import Work, begin, etag_of
 from shared.db import Database, Tx
-from shared.errors import Invalid, NotFound, PreconditionFailed, Refusal, Unavailable
+from shared.errors import Forbidden, NotFound, PreconditionFailed, Refusal, Unavailable
 from staffgate.contracts.administration import Made, Outcome, Preview
 from staffgate.contracts.caller import Person
 from staffgate.contracts.changes import Change
 from staffgate.decision import Catalogue
 
 _MOST_TOLD = 1000  # people named in one announcement; more than that, and everybody is meant
-_MOST_SHOWN = 2000  # people in one preview
+_MOST_COMPARED = 2000  # people in one preview, or judged by what a giver has
 
 # The organisation, whose permissions are not what they were (None: anybody's), no item type, and since which revision.
 Told = Callable[[UUID, Collection[UUID] | None, Collection[str], int], None]
@@ -42,10 +42,12 @@ class _Undone(Exception):
 
 
 class _Progress:
-    """How far a list of changes came: what is recorded of one that was refused."""
+    """How far a list of changes came. Of one that was refused the change that was at fault is recorded, or all of them
+    where it is what they come to together."""
 
     def __init__(self, changes: Sequence[Change]) -> None:
-        self.refused = list(changes)
+        self.changes = list(changes)
+        self.refused = self.changes
 
 
 class One(msgspec.Struct, frozen=True):
@@ -134,7 +136,6 @@ class Changes:
 
 
 async def _apply(work: Work, changes: Sequence[Change], progress: _Progress, *, shown: bool = False) -> None:
-    whole = progress.refused
     for change in changes:
         progress.refused = [change]
         rule = rules.RULES[type(change)]
@@ -144,7 +145,7 @@ async def _apply(work: Work, changes: Sequence[Change], progress: _Progress, *, 
         if not rule.judged:
             await work.renew()
         work.outcomes.append(Outcome(kind=rules.kind(change), before=before, after=after))
-    progress.refused = whole
+    progress.refused = progress.changes
 
 
 async def _remember(work: Work, affected: Collection[UUID] | None, *, judged: bool, shown: bool) -> None:
@@ -153,17 +154,13 @@ async def _remember(work: Work, affected: Collection[UUID] | None, *, judged: bo
         work.everybody = True
     work.affected |= set(affected or ())
     if shown and affected is None:
-        affected = await _all_of(work)
+        affected = await subject_store.everybody(work.tx, work.org, _MOST_COMPARED + 1)
     if shown or (judged and not work.has_all):
         missing = set(affected or ()) - work.before.keys()
+        if len(missing) + len(work.before) > _MOST_COMPARED:
+            detail = f"This concerns more than {_MOST_COMPARED} people; an owner or administrator makes it, unseen."
+            raise Forbidden("too_many_people", detail)
         work.before |= await dossiers_of(work.tx, work.org, missing) if missing else {}
-
-
-async def _all_of(work: Work) -> list[UUID]:
-    people = await subject_store.everybody(work.tx, work.org, _MOST_SHOWN + 1)
-    if len(people) > _MOST_SHOWN:
-        raise Invalid("too_many_people", f"A preview shows {_MOST_SHOWN} people at most, and this concerns more.")
-    return people
 
 
 def _people(work: Work) -> list[UUID] | None:

@@ -39,8 +39,10 @@ class Replicas:
         """Of a type that nobody knows there are none."""
         async with self._db.begin(org, snapshot=True) as tx:
             revision = await revision_store.revision(tx, org)
+            if revision is None:
+                raise NotFound("not_found", "There is no such organisation.")
             items = await registry.items_of(tx, org, self._catalogues.current, type)
-        return RegisteredItems(items=items, revision=revision or 0)
+        return RegisteredItems(items=items, revision=revision)
 
 
 def _nobody() -> NotFound:

@@ -43,9 +43,9 @@ def because(verdict: Verdict) -> str:
     does = "allows it" if verdict.allowed else "does not allow it"
     match verdict.reason:
         case Reason.GRANT:
-            return f"An exception made for this person on {_place(verdict.target)} {does}."
+            return f"An exception made for this person on {place(verdict.target)} {does}."
         case Reason.ROLE:
-            return f"The role {verdict.role} {does} on {_place(verdict.target)}."
+            return f"The role {verdict.role} {does} on {place(verdict.target)}."
         case Reason.PRODUCT_ACCESS:
             return _access(verdict, does)
         case Reason.DEFAULT:
@@ -59,13 +59,13 @@ def because(verdict: Verdict) -> str:
 
 def _access(verdict: Verdict, does: str) -> str:
     if verdict.rule is not None:
-        return f"The person's access level on {_place(verdict.target)} {does}."
+        return f"The person's access level on {place(verdict.target)} {does}."
     if verdict.target is not None:
-        return f"The person has neither an access level nor a role on {_place(verdict.target)}, which is no access."
+        return f"The person has neither an access level nor a role on {place(verdict.target)}, which is no access."
     return "The organisation has no such contract."
 
 
-def _place(target: Target | None) -> str:
+def place(target: Target | None) -> str:
     """A target in words: the item `inbox:sales` in the contract 7."""
     if target is None:
         return "it"

@@ -91,12 +91,16 @@ class StaffAccounts:
         """Out everywhere: no login, no refresh, and the access tokens that are out are refused by every service."""
         await self._permits.require_over(caller, "edit", id)
         async with self._db.begin(caller.org) as tx:
+            # All of them, and before the person: of two who suspend each other one comes second, and is not the last.
+            administrators = await store.lock_administrators(tx, caller.org)
             person = _found(await store.lock_staff(tx, caller.org, id))
             if id == caller.staff:
                 raise Forbidden("own_account", "You can't suspend your own account.")
             if person.type is StaffType.OWNER:
                 raise Forbidden("owner", "The owner can't be suspended; hand the organisation over first.")
             _require_not_above(caller, person.type)
+            if administrators == [id]:
+                raise Conflict("last_administrator", "This is the last active administrator; somebody has to be left.")
             changed = await self._change(tx, person, StaffStatus.ACTIVE, StaffStatus.SUSPENDED)
             await tx.emit(StaffSuspended(org=caller.org, state=changed.state))
             ended = await session_store.end_sessions_of(tx, caller.org, id, "suspended", self._db.clock.now())

@@ -6,7 +6,6 @@ not; the replica decides from memory, hears of every change, and asks authz for 
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -14,10 +13,10 @@ from uuid import UUID
 import aiohttp
 from aiohttp import web
 
-from staffgate.access import Verifier
 from staffgate.client import IdentityClient
 from staffgate.guard import STAFF, Guard
 from staffgate.replica import Replica
+from staffgate.sessions import Sessions
 
 INBOXES = {"sales": "Sales Team", "management": "Management"}
 
@@ -67,11 +66,12 @@ class SmsInbox:
 async def running(
     session: aiohttp.ClientSession, issuer: str, authz_url: str, amqp_url: str | None, identity: IdentityClient
 ) -> AsyncIterator[SmsInbox]:
-    """The product service on a free port. Without RabbitMQ the replica hears nothing, and asks authz each time."""
-    verifier = Verifier(issuer, time.time)
-    verifier.trust(await identity.keys())
-    async with Replica(session, authz_url, identity.token, amqp_url=amqp_url) as authz:
-        runner = web.AppRunner(application(Guard(authz, verifier), authz), access_log=None)
+    """The product service on a free port. Without RabbitMQ it hears nothing, and asks each time."""
+    async with (
+        Sessions(identity, issuer, amqp_url=amqp_url) as sessions,
+        Replica(session, authz_url, identity.token, amqp_url=amqp_url) as authz,
+    ):
+        runner = web.AppRunner(application(Guard(authz, sessions), authz), access_log=None)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()

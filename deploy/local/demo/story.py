@@ -187,6 +187,7 @@ class Story:
             "identity": (self.world.identity, "/v1/me"),
             "authz": (self.world.authz[0], "/v1/me/permissions"),
             "notify": (self.world.notify, "/v1/deliveries"),
+            "the SMS inbox": (self.world.inbox, "/inboxes"),
         }
         for door, path in doors.values():
             await door.get(path, token=self.jane.access)

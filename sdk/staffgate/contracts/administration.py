@@ -85,9 +85,10 @@ class GrantSet(msgspec.Struct, kw_only=True):
 
 
 class NewSection(_Body):
-    """Default, quick (by item) and specific (by feature) permissions of one section."""
+    """Default, quick (by item) and specific (by feature) permissions of one section. It is replaced whole, so that the
+    default is always said: null for none."""
 
-    default: Level | None = None
+    default: Level | None
     quick: Levels = {}
     specific: Annotated[dict[Name, Level], Meta(max_length=500)] = {}
 

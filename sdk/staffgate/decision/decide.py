@@ -28,6 +28,7 @@ from staffgate.decision.snapshot import (
     OWN,
     TEAM,
     Held,
+    Part,
     Reach,
     Snapshot,
     Verdict,
@@ -69,7 +70,7 @@ def decide(snapshot: Snapshot, catalogue: Catalogue, question: Question) -> Verd
     about = described(question.properties) if question.properties else NOTHING
     if about is None:
         return Verdict(False, Reason.UNKNOWN_PROPERTY, False, snapshot)
-    gate = shut(snapshot, catalogue, action, about)
+    gate = None if about is NOTHING and action.name != LOGIN else shut(snapshot, catalogue, action, about)
     if gate is not None:
         return Verdict(False, gate, False, snapshot)
     if action.name == USE:
@@ -108,7 +109,11 @@ def ruled(snapshot: Snapshot, path: Path, feature: str | None, need: Mask, about
     if owned and ruling[0] and ruling[2] != ALL_ROWS:
         refusal = _unreached(snapshot, ruling[2], about)
         if refusal is not None:
-            return (False, refusal, *ruling[2:])
+            _, _, reach, rule, held = ruling
+            if rule is not None and rule.on_item and held is None:
+                # A grant on an item reaches it: it is the level next to it that does not.
+                rule = _level(snapshot, path, about[4] or "")
+            return False, refusal, reach, rule, held
     return ruling
 
 
@@ -179,12 +184,13 @@ def judge(
     """The first tier that says anything about the target decides (section 2)."""
     if snapshot.everything is not None and (contract is None or (contract, path[-2]) not in snapshot.lowered):
         return True, snapshot.everything, ALL_ROWS, None, None
-    roles, reach = counting(snapshot, contract, tenant), snapshot.widest
+    roles, reach = snapshot.roles, snapshot.widest
     if snapshot.contextual:
+        roles = counting(snapshot, contract, tenant)
         reach = widest(roles)
     rules = snapshot.grants.about(path, feature, contract, tenant)
-    if contract is not None:
-        return _in_contract(snapshot, path, feature, need, contract, tenant, roles, reach, rules)
+    if contract is not None and not _is_spoken_of(snapshot, path[-2], contract, tenant, roles):
+        return _with_level(_level(snapshot, path, contract), rules, need, reach)
     return (
         (_granted(rules, need, reach) if rules else None)
         or (_allotted(roles, path, feature, need, contract, tenant) if roles else None)
@@ -194,55 +200,49 @@ def judge(
 
 def counting(snapshot: Snapshot, contract: str | None, tenant: str | None) -> tuple[Held, ...]:
     """The roles held where the question is: what is assigned in a contract or tenant counts only there."""
-    if not snapshot.contextual:
-        return snapshot.roles
     contracts, tenants = (None, contract), (None, tenant)
     return tuple(held for held in snapshot.roles if held.contract in contracts and held.tenant in tenants)
 
 
 def _granted(rules: list[Rule], need: Mask, reach: Reach) -> Ruling:
-    """Tier 1: all that remain have to allow."""
-    on_items = True
+    """Tier 1: all that remain have to allow. The grant named is one that reaches no further than all of them."""
+    named, on_items = rules[-1], True
     for rule in rules:
         if not rule.mask & need:
             return False, _GRANT, NOWHERE, rule, None
-        on_items = on_items and rule.on_item
-    return True, _GRANT, ALL_ROWS if on_items else reach, rules[-1], None
+        if not rule.on_item:
+            on_items = False
+            if not isinstance(rule, AccessRule):
+                named = rule
+    return True, _GRANT, ALL_ROWS if on_items else reach, named, None
 
 
-def _in_contract(
-    snapshot: Snapshot, path: Path, feature: str | None, need: Mask, contract: str, tenant: str | None,
-    roles: tuple[Held, ...], reach: Reach, rules: list[Rule],
-) -> Ruling:  # fmt: skip
-    """A product access level is a rule of tier 1; where nothing says otherwise, it is Without access."""
-    product = path[-2]
-    access = snapshot.access.get((contract, product))
-    if access is None and any(_speaks(held, product, contract, tenant) for held in roles):
-        return (
-            (_granted(rules, need, reach) if rules else None)
-            or _allotted(roles, path, feature, need, contract, tenant)
-            or (snapshot.default & need != 0, _DEFAULT, reach, None, None)
-        )
-    mask, id = (NONE, None) if access is None else (access.mask, access.id)
-    level = AccessRule(mask, len(path) - 2, product, None, (contract, None), id)
+def _with_level(level: AccessRule, rules: list[Rule], need: Mask, reach: Reach) -> Ruling:
+    """A product access level is a rule of tier 1 as well."""
     found = remaining([*rules, level])
-    if level in found and not level.mask & need:
+    if level not in found:
+        return _granted(found, need, reach)
+    if not level.mask & need:
         return False, _PRODUCT_ACCESS, NOWHERE, level, None
-    if found == [level]:
-        return True, _PRODUCT_ACCESS, reach, level, None
-    others = [rule for rule in found if rule is not level]
-    return _granted([level, *others] if level in found else others, need, reach)
+    return _granted(found, need, reach) if len(found) > 1 else (True, _PRODUCT_ACCESS, reach, level, None)
 
 
-def _speaks(held: Held, product: str, contract: str, tenant: str | None) -> bool:
-    """Does a role say anything about the product, for this contract and tenant?"""
-    said = held.part.spoken
-    return product in held.part.products and (
-        (None, None, product) in said
-        or (contract, None, product) in said
-        or (None, tenant, product) in said
-        or (contract, tenant, product) in said
-    )
+def _level(snapshot: Snapshot, path: Path, contract: str) -> AccessRule:
+    access = snapshot.access.get((contract, path[-2]))
+    mask, id = (NONE, None) if access is None else (access.mask, access.id)
+    return AccessRule(mask, len(path) - 2, path[-2], None, (contract, None), id)
+
+
+def _is_spoken_of(snapshot: Snapshot, product: str, contract: str, tenant: str | None, roles: tuple[Held, ...]) -> bool:
+    """Is there no level in this contract, and does a role say anything about the product there? Without either, it is
+    Without access."""
+    if (contract, product) in snapshot.access:
+        return False
+    return any(product in held.part.products and _speaks(held.part, product, contract, tenant) for held in roles)
+
+
+def _speaks(part: Part, product: str, contract: str, tenant: str | None) -> bool:
+    return any((c, t, product) in part.spoken for c in (None, contract) for t in (None, tenant))
 
 
 def _allotted(
@@ -258,11 +258,12 @@ def _allotted(
         rules = part.rules.about(path, feature, contract, tenant)
         if not rules:
             continue
-        against = next((rule for rule in rules if not rule.mask & need), None)
-        if against is None:
+        for rule in rules:
+            if not rule.mask & need:
+                best = best or (False, _ROLE, NOWHERE, rule, held)
+                break
+        else:
             best = True, _ROLE, part.reach, rules[-1], held
-        elif best is None:
-            best = False, _ROLE, NOWHERE, against, held
     return best
 
 

@@ -10,13 +10,12 @@ from staffgate.mirror.parts import Key, Part
 
 
 class Load:
-    """One on its way. `catalogue` counts the catalogues: a person is compiled for one, and is of no use with another."""
+    """One on its way. `kept` says whether it may be remembered when it comes back."""
 
-    def __init__(self, key: Key, *, at_least: int, begun: float, catalogue: int, kept: bool) -> None:
+    def __init__(self, key: Key, *, at_least: int, begun: float, kept: bool) -> None:
         self.key = key
         self.at_least = at_least
         self.begun = begun
-        self.catalogue = catalogue
         self.kept = kept
         self.task: asyncio.Task[Part]
         self._told: list[tuple[int, int, int, bool]] = []

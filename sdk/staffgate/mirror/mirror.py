@@ -138,7 +138,7 @@ class Mirror:
             now = self._now()
             asking.memory = self._cache if self._believed(now) else None
             asking.leave(now - self._pulse.bound)
-            if replaced != self._replaced:
+            if replaced != self._replaced:  # what was compiled with the old catalogue is of no use
                 asking, replaced = Asking(asking.memory, self._catalogue), self._replaced
             missing = attempt(asking, now)
             if number == 0:
@@ -163,8 +163,6 @@ class Mirror:
         loads = [self._joined(key, at_least) or self._begin(key, at_least) for key, at_least in missing.items()]
         # Shielded: one who gives up does not take the others' answer along.
         parts = await asyncio.gather(*(asyncio.shield(load.task) for load in loads))
-        if any(load.catalogue != self._replaced for load in loads):
-            return
         for part in parts:
             if part is not NOBODY and part.revision < min_revision:
                 raise NotReached(part.revision, part.org)
@@ -177,7 +175,7 @@ class Mirror:
 
     def _begin(self, key: Key, at_least: int) -> Load:
         now = self._now()
-        load = Load(key, at_least=at_least, begun=now, catalogue=self._replaced, kept=self._believed(now))
+        load = Load(key, at_least=at_least, begun=now, kept=self._believed(now))
         self._loads.begin(load)
         self._begun += 1
         load.task = asyncio.create_task(self._run(load), name="mirror.load")

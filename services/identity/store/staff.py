@@ -85,6 +85,15 @@ async def lock_staff(tx: Tx, org: UUID, id: UUID) -> StaffRow | None:
     return await tx.one(StaffRow, f"SELECT {_COLUMNS} FROM staff WHERE org = $1 AND id = $2 FOR UPDATE", org, id)
 
 
+async def lock_administrators(tx: Tx, org: UUID) -> list[UUID]:
+    """Who can still administer the organisation, held until the end of the transaction; always in one order."""
+    return await tx.column(
+        "SELECT id FROM staff WHERE org = $1 AND type IN ('owner', 'administrator') AND status = 'active'"
+        " ORDER BY id FOR UPDATE",
+        org,
+    )
+
+
 async def staff_by_username(tx: Tx, org: UUID, username_key: str) -> StaffRow | None:
     return await tx.one(
         StaffRow, f"SELECT {_COLUMNS} FROM staff WHERE org = $1 AND username_key = $2", org, username_key

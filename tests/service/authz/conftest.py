@@ -338,7 +338,7 @@ class Gate:
         self._shut = True
         monkeypatch.setattr(grant_store, "grants_of", self)
 
-    async def __call__(self, tx: Any, org: UUID, staff: UUID) -> Any:
+    async def __call__(self, tx: Any, org: UUID, staff: Any) -> Any:
         if self._shut:
             self._shut = False
             self.reached.set()

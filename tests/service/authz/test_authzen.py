@@ -627,7 +627,8 @@ async def test_what_a_caller_says_of_the_subject_is_not_believed(jane: Someone) 
 async def test_nesting_is_bounded(jane: Someone, path: str) -> None:
     """11.7: nested JSON attacks. Whatever the depth, never a fault of ours."""
     entity = "resource" if path != EVALUATIONS else "subject"
-    for depth in (100, 900, 930, 950, 960, 970, 980, 990, 1000, 5000, 100_000):
+    # Somewhere below a thousand what could be read can't be worked on any more: each step to there is tried.
+    for depth in (100, *range(900, 1000), 5000, 100_000):
         deep = "[" * depth + "]" * depth
         body = sound(jane, path)
         body[entity]["properties"] = {"deep": "DEEP"}
@@ -637,8 +638,7 @@ async def test_nesting_is_bounded(jane: Someone, path: str) -> None:
             body["page"] = {"limit": 1}
         content = json.dumps(body).replace('"DEEP"', deep).encode()
         status = (await ask(jane, path, data=content, headers=JSON)).status
-        assert status == (200 if depth == 100 else 400 if depth >= 1000 else status), depth
-        assert status in (200, 400)
+        assert status in ((200,) if depth == 100 else (400,) if depth >= 1000 else (200, 400)), depth
 
 
 @every_endpoint

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from staffgate.access import AUDIENCE
 from tests.service.authz.conftest import IDS, ISSUER, Organisation, Someone
+from tests.service.authz.sound import Administered
 from tests.service.bad_input import raw
 from tests.service.bad_input.forged import Forger
 from tests.service.bad_input.judge import Judge, judging
@@ -21,24 +22,34 @@ from tests.service.bad_input.sound import Operation, Sound, operations
 
 ROOT = Path(__file__).parents[3]
 OPERATIONS = {one.id: one for one in operations(json.loads((ROOT / "deploy/openapi/authz.json").read_text()))}
-FOR_PRODUCTS = {"register_item", "register_items", "remove_item", "publish_manifest"}
-FOR_ADMINISTRATORS = {"list_holders", "set_grant", "remove_grant", "list_items", "show_drift"}
+# Jane sees her own.
+OWN = {
+    "list_grants", "show_section_permissions", "show_permissions", "show_subject", "list_subscribers", "list_assignments",
+}  # fmt: skip
+FOR_PRODUCTS = {
+    "register_item", "register_items", "remove_item", "publish_manifest", "show_standing", "show_registry",
+}  # fmt: skip
+FOR_ADMINISTRATORS = {"list_holders", "list_items", "show_drift"} | {
+    name
+    for name in vars(Administered)
+    if name in OPERATIONS and name not in OWN | {"list_contracts", "list_tenants", "list_groups"}
+}
 FOR_BOTH = {
     "evaluate",
     "evaluate_all",
     "search_subjects",
     "search_resources",
     "search_actions",
+    "filter_rows",
     "list_items",
     "show_catalogue",
     "show_drift",
 }
 ASKED = {"action": "sms.send", "type": "inbox", "id": "sales", "owner": "x", "destination": "inbox:sales"}
-SALES = {"section": "sms", "feature": "sms.send", "item": "inbox:sales"}
 
 
 @dataclass
-class World:
+class World(Administered):
     """ACME Crates with Jane, who may use the inbox Sales Team."""
 
     acme: Organisation
@@ -83,6 +94,16 @@ class World:
     async def search_actions(self) -> Sound:
         page = {"limit": 1, "properties": {"a": 1}, "token": ""}
         return Sound(body=self.question() | {"page": page}, token=self.acme.authz.product)
+
+    async def filter_rows(self) -> Sound:
+        resource = {"type": "inbox", "properties": {"a": 1}}
+        return Sound(body=self.question() | {"resource": resource}, token=self.acme.authz.product)
+
+    async def show_standing(self) -> Sound:
+        return Sound(path={"staff": str(self.jane.id)}, token=self.acme.authz.product)
+
+    async def show_registry(self) -> Sound:
+        return Sound(path={"org": str(self.acme.org), "type": "inbox"}, token=self.acme.authz.product)
 
     async def explain(self) -> Sound:
         return Sound(path={"staff": str(self.jane.id)}, query=ASKED, token=self.token)
@@ -139,16 +160,6 @@ class World:
 
     async def show_drift(self) -> Sound:
         return Sound(token=self.token)
-
-    async def list_grants(self) -> Sound:
-        return Sound(path={"staff": str(self.jane.id)}, token=self.token)
-
-    async def set_grant(self) -> Sound:
-        return Sound(path={"staff": str(self.jane.id)}, body={"target": SALES, "level": "use"}, token=self.token)
-
-    async def remove_grant(self) -> Sound:
-        changed = await self.acme.grant(self.jane, "use", feature="sms.send", item="inbox:sales")
-        return Sound(path={"staff": str(self.jane.id), "grant": changed.json["grant"]["id"]}, token=self.token)
 
 
 @pytest_asyncio.fixture

@@ -155,11 +155,17 @@ async def test_a_manifest_is_published_under_its_own_name(authz: Authz) -> None:
     assert answer.problem == (422, "wrong_product")
 
 
-async def test_of_two_that_publish_at_once_each_sees_the_other(authz: Authz) -> None:
+async def test_of_two_that_publish_at_once_each_sees_the_other(authz: Authz, owner: Any) -> None:
     """Alone either of them would make a catalogue."""
-    others = [replace(FAX, product=f"fax{n}") for n in range(4)]
-    answers = await asyncio.gather(*(publish(authz, one) for one in others))
-    assert sorted(answer.status for answer in answers) == [200, 422, 422, 422]
+    others = [replace(FAX, product=f"fax{n}") for n in range(3)]
+    async with owner.transaction():
+        await owner.execute("SELECT FROM catalogue_version FOR UPDATE")
+        asked = [asyncio.create_task(publish(authz, one)) for one in others]
+        async with asyncio.timeout(5):
+            while await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < len(others):
+                await asyncio.sleep(0.005)
+    answers = await asyncio.gather(*asked)
+    assert sorted(answer.status for answer in answers) == [200, 422, 422]
 
 
 # --- names that are changed -----------------------------------------------------------------------------------
@@ -303,6 +309,19 @@ async def test_an_alias_in_use_keeps_its_meaning(acme: Organisation, next_one: M
     await a_fax_user(acme)
     await published(acme.authz, LETTERS)
     assert (await publish(acme.authz, next_one)).problem == (409, "names_in_use")
+
+
+@pytest.mark.parametrize("archive", ["letters.archive", "another"])
+async def test_what_is_stored_by_a_former_name_does_not_come_to_mean_something_else(
+    acme: Organisation, archive: str
+) -> None:
+    await published(acme.authz, FAX)
+    await acme.granted(await acme.add(), ("full", {"section": "fax"}))
+    await published(acme.authz, LETTERS)
+    sections = (*LETTERS.sections, Section("another", "Another"))
+    turned = replace(LETTERS.aliases, sections={"fax": archive, "fax.archive": "letters.archive"})
+    again = replace(LETTERS, version=3, sections=sections, aliases=turned, retire=Retired(sections=("fax",)))
+    assert (await publish(acme.authz, again)).problem == (409, "names_in_use")
 
 
 async def test_a_name_may_be_changed_back(acme: Organisation) -> None:

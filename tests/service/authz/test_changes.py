@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 from staffgate.contracts.identity import StaffReactivated, StaffStatus, StaffSuspended
@@ -99,7 +100,11 @@ async def test_the_page_of_a_section_is_replaced_whole(office: Office, acme: Org
     jane = await acme.add()
     path = f"/v1/staff/{jane.id}/sections/sms/permissions"
     await acme.granted(jane, ("use", {"item": "inbox:sales", "feature": "sms.send"}), ("read", {"section": "contacts"}))
-    page = {"default": "read", "quick": {"inbox:sales": "use", "inbox:management": "deny"}, "specific": {}}
+    page: dict[str, Any] = {
+        "default": "read",
+        "quick": {"inbox:sales": "use", "inbox:management": "deny"},
+        "specific": {},
+    }
     shown = await office.ask("PUT", path, json=page)
     assert {name: shown.json[name] for name in page} == page
     assert await acme.may(jane, "sms.send", "inbox:sales")
@@ -114,9 +119,9 @@ async def test_the_page_of_a_section_is_replaced_whole(office: Office, acme: Org
     targets = [grant["target"] for grant in left]
     assert {"section": "sms", "feature": "sms.send", "item": "inbox:sales"} in targets, "not on the page"
     assert {"section": "contacts"} in targets
-    wrong = {"quick": {"number:office-a": "use"}}
+    wrong: dict[str, Any] = {"default": None, "quick": {"number:office-a": "use"}}
     assert (await office.ask("PUT", path, json=wrong)).problem == (422, "target_empty")
-    wrong = {"specific": {"recording.listen": "use"}}
+    wrong = {"default": None, "specific": {"recording.listen": "use"}}
     pbx = f"/v1/staff/{jane.id}/sections/pbx/permissions"
     assert (await office.ask("PUT", pbx, json=wrong)).problem == (422, "wrong_section")
     assert (await office.ask("GET", f"/v1/staff/{jane.id}/sections/smoke/permissions")).status == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ async def jane(office: Office) -> Someone:
     return await office.acme.add()
 
 
-def level(who: Someone, to: str, product: str = "telephony") -> dict[str, object]:
+def level(who: Someone, to: str, product: str = "telephony") -> dict[str, Any]:
     return {"staff": who, "contract": "7", "product": product, "level": to}
 
 
@@ -71,7 +72,7 @@ async def test_who_may_appoint_whom(seven: Office, jane: Someone) -> None:
             answer = await seven.make(change("set_access", **level(jane, to)), by=by)
             got = answer.status if answer.status == 200 else answer.problem[1]
             assert got == expected, (by.state.type, to)
-    other = {**level(jane, "user"), "contract": "8"}
+    other: dict[str, Any] = {**level(jane, "user"), "contract": "8"}
     assert await seven.refused("set_access", by=han, **other) == (403, "not_permitted"), "of the contract 7 only"
     assert await seven.refused("remove_access", by=laya, staff=jane, contract="7", product="telephony") == (
         403,
@@ -113,7 +114,7 @@ async def test_what_a_contract_does_not_carry_has_no_level(seven: Office, jane: 
     assert await seven.refused("set_access", **level(jane, "user", "smoke")) == (422, "unknown_product")
     assert await seven.refused("set_access", **{**level(jane, "user"), "contract": "9"}) == (404, "not_found")
     await seven.one("set_access", **level(jane, "user", "core"))
-    gone = {"staff": jane, "contract": "7", "product": "telephony"}
+    gone: dict[str, Any] = {"staff": jane, "contract": "7", "product": "telephony"}
     assert await seven.refused("remove_access", **gone) == (404, "not_found")
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from services.authz import changes, delegation
 from tests.service.authz.conftest import Organisation, Someone
 from tests.service.authz.office import Office, change, clerk, entry, on
 
@@ -66,7 +69,7 @@ async def test_by_the_account_default_and_the_routing_flag(office: Office, luke:
 async def test_by_a_role(office: Office, luke: Someone, jane: Someone) -> None:
     """In its making, in its assigning, and in a change to what somebody holds."""
     more, less = entry("view delete", "sms"), entry("view edit", "sms")
-    role = {"name": "Sender", "data_access": "full"}
+    role: dict[str, Any] = {"name": "Sender", "data_access": "full"}
     assert await office.refused("create_role", by=luke, **role, entries=[more]) == MORE
     mine = (await office.one("create_role", by=luke, **role, entries=[less]))["id"]
     await office.one("assign_role", by=luke, staff=jane, role=mine)
@@ -143,7 +146,7 @@ async def leader(office: Office) -> Someone:
 
 
 async def test_a_giver_reaches_their_own_people_only(office: Office, leader: Someone, jane: Someone) -> None:
-    grant = {"target": on("contacts"), "level": "read"}
+    grant: dict[str, Any] = {"target": on("contacts"), "level": "read"}
     assert await office.refused("set_grant", by=leader, staff=jane, **grant) == (403, "not_permitted")
     assert (await office.ask("GET", f"/v1/staff/{jane.id}/grants", leader)).problem == (403, "not_permitted")
     await office.one("place_members", team=office.teams["Sales"], staff=[jane])
@@ -175,7 +178,7 @@ async def test_a_team_that_moves_brings_its_rows_along(office: Office) -> None:
     await office.team("Sales")
     await office.assigned("manager", vada)
     han = await clerk(office)
-    move = {"team": office.teams["Sales"], "parent": office.teams["Management"]}
+    move: dict[str, Any] = {"team": office.teams["Sales"], "parent": office.teams["Management"]}
     assert await office.refused("move_team", by=han, **move) == MORE
     await office.one("move_team", **move)
 
@@ -185,7 +188,7 @@ async def test_a_person_who_moves_takes_their_role_to_other_rows(office: Office,
     await office.team("Operations")
     await office.assigned("leader", jane)
     han = await clerk(office)
-    place = {"team": office.teams["Operations"], "staff": [jane]}
+    place: dict[str, Any] = {"team": office.teams["Operations"], "staff": [jane]}
     assert await office.refused("place_members", by=han, **place) == MORE
     await office.one("place_members", **place)
 
@@ -199,7 +202,7 @@ async def test_an_item_is_given_by_whoever_reaches_it(office: Office, leader: So
         body = {"section": "contacts", "label": id, "team": team}
         answer = await office.acme.authz.ask("PUT", path, token=token, json=body)
         assert answer.status == 200, answer.text
-    grant = {"staff": jane, "level": "read"}
+    grant: dict[str, Any] = {"staff": jane, "level": "read"}
     await office.one("set_grant", by=leader, **grant, target=on("contacts", item="contact:sales"))
     assert await office.refused("set_grant", by=leader, **grant, target=on("contacts", item="contact:other")) == MORE
 
@@ -226,7 +229,7 @@ async def test_nobody_changes_their_own(office: Office, luke: Someone) -> None:
 
 async def test_nor_by_a_role_or_group_that_they_hold(office: Office) -> None:
     han = await office.acme.add()
-    role = {"name": "Clerk", "data_access": "full"}
+    role: dict[str, Any] = {"name": "Clerk", "data_access": "full"}
     core = entry("view create edit delete", "core")
     clerks = await office.role("Clerk", "full", core, entry("view edit", "contacts"))
     await office.assigned(clerks, han)
@@ -249,7 +252,7 @@ async def test_an_administrator_with_a_lowered_level_is_judged_there(office: Off
     await office.one("add_contract", key="7", label="Agreement 7", products=["telephony"])
     laya = await office.acme.add("administrator")
     telephony = on("telephony", contract="7")
-    grant = {"staff": jane, "target": telephony, "level": "full"}
+    grant: dict[str, Any] = {"staff": jane, "target": telephony, "level": "full"}
     await office.one("set_grant", by=laya, **grant)
     await office.one("remove_grant", staff=jane, grant=(await grants_of(office.acme, jane))[0])
     await office.one("set_access", staff=laya, contract="7", product="telephony", level="user")
@@ -274,3 +277,39 @@ async def test_in_a_list_as_well_as_by_itself(office: Office, luke: Someone, jan
     assert answer.problem == MORE
     both = [change("set_grant", staff=jane, target=on("contacts"), level=level) for level in ("use", "deny")]
     assert (await office.make(*both, by=luke)).problem == MORE, "handed out is handed out, whatever comes after"
+
+
+# --- how many -------------------------------------------------------------------------------------------------
+
+
+async def test_who_is_like_another_is_compared_once_and_too_many_are_not(
+    office: Office, luke: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comparison takes milliseconds while the organisation is held: for many who differ, an owner is asked."""
+    monkeypatch.setattr(delegation, "_MOST", 2)
+    role: dict[str, Any] = {"name": "Sender", "data_access": "full"}
+    id = await office.role("Sender", "full", entry("view", "sms"))
+    agents = [await office.acme.add() for _ in range(4)]
+    for agent in agents:
+        await office.made(
+            change("assign_role", staff=agent, role=id),
+            change("set_grant", staff=agent, target=on("contacts"), level="read"),
+            change("link_subscriber", staff=agent, subscriber=str(agent.id)),
+        )
+    edit: dict[str, Any] = {"role": id, **role}
+    await office.one("edit_role", by=luke, **edit, entries=[entry("view edit", "sms")])
+    assert await office.refused("edit_role", by=luke, **edit, entries=[entry("delete", "sms")]) == MORE
+    await office.one("set_grant", staff=agents[0], target=on("contacts"), level="use")
+    refused = await office.refused("edit_role", by=luke, **edit, entries=[entry("view", "sms")])
+    assert refused == (403, "too_many_people")
+    await office.one("edit_role", **edit, entries=[entry("view", "sms")])
+
+
+async def test_of_many_people_everybody_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "_MOST_TOLD", 1)
+    jane, han = await office.acme.add(), await office.acme.add()
+    await office.acme.revision()
+    before = len(office.acme.authz.heard.of(office.acme.org))
+    await office.one("place_members", team=await office.team("Sales"), staff=[jane, han])
+    told = (await office.acme.authz.told(office.acme.org, before + 2))[-1]
+    assert told.people is None

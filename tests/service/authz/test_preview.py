@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from services.authz import changes
 from tests.service.authz.conftest import Someone
 from tests.service.authz.office import Office, change, clerk, entry, on
 
@@ -107,3 +110,21 @@ async def test_the_permissions_list_shows_the_same(office: Office) -> None:
     answer = await office.ask("GET", path, params={"contract": "7"})
     [sms] = [one for one in answer.json["sections"] if one["section"] == "sms"]
     assert (sms["actions"], sms["reason"]) == (["view"], "product_access")
+    await office.one("add_tenant", key="acme", label="Acme")
+    answer = await office.ask("GET", path, params={"tenant": "acme"})
+    [sms] = [one for one in answer.json["sections"] if one["section"] == "sms"]
+    assert (sms["actions"], sms["reason"]) == ([], "not_a_member")
+    assert (await office.ask("GET", path, params={"contract": "9"})).problem == (422, "unknown_contract")
+
+
+async def test_too_many_are_not_compared(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While they are, nobody else changes anything in the organisation."""
+    monkeypatch.setattr(changes, "_MOST_COMPARED", 2)
+    jane, han, luke = await office.acme.add(), await office.acme.add(), await clerk(office)
+    sales = await office.team("Sales")
+    move = change("place_members", team=sales, staff=[jane, han, luke])
+    assert (await office.preview(move)).problem == (403, "too_many_people")
+    assert (await office.make(move, by=luke)).problem == (403, "too_many_people")
+    assert (await office.make(move)).status == 200
+    removal = change("add_tenant", key="acme", label="Acme")
+    assert (await office.preview(removal)).problem == (403, "too_many_people")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from staffgate.decision.builtin import BUILT_IN
@@ -26,7 +28,7 @@ async def test_every_organisation_has_the_built_in_roles_and_its_own(office: Off
 
 @pytest.mark.parametrize("kind", ["edit_role", "reset_role", "delete_role"])
 async def test_built_in_roles_can_not_be_changed(office: Office, kind: str) -> None:
-    more = {"name": "Boss", "data_access": "full"} if kind == "edit_role" else {}
+    more: dict[str, Any] = {"name": "Boss", "data_access": "full"} if kind == "edit_role" else {}
     for role in ("admin", "pbx.no-portal"):
         assert await office.refused(kind, role=role, **more) == (409, "built_in")
 
@@ -85,7 +87,7 @@ async def test_a_role_has_to_name_what_is_there(office: Office) -> None:
 async def test_a_person_has_at_most_one_pbx_scope(office: Office) -> None:
     jane = await office.acme.add()
     basic = await office.assigned("pbx.basic-user", jane)
-    manager = {"staff": jane, "role": "pbx.office-manager"}
+    manager: dict[str, Any] = {"staff": jane, "role": "pbx.office-manager"}
     assert await office.refused("assign_role", **manager) == (409, "one_scope")
     group = (await office.one("add_group", name="Agents"))["id"]
     await office.one("assign_role", group=group, role="pbx.call-center-agent")
@@ -124,7 +126,7 @@ async def test_an_assignment_counts_in_its_context(office: Office) -> None:
     assert await office.may(jane, "contacts.edit", "contact:a", tenant="acme", owner="x")
     assert not await office.may(jane, "contacts.edit", "contact:a", tenant="beta", owner="x")
     assert not await office.may(jane, "contacts.edit", "contact:a", owner="x")
-    wrong = {"staff": jane, "role": "agent"}
+    wrong: dict[str, Any] = {"staff": jane, "role": "agent"}
     assert await office.refused("assign_role", **wrong, tenant="gamma") == (422, "unknown_tenant")
     assert await office.refused("assign_role", **wrong, contract="7") == (422, "unknown_contract")
     assert await office.refused("assign_role", role="agent") == (422, "one_holder")

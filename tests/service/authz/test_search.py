@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from services.authz import facts, holders, searches
 from tests.service.authz.conftest import NOBODY, Answer, Authz, Organisation, Someone, registered, until
+from tests.service.authz.office import Office, entry
 
 SUBJECTS, RESOURCES, ACTIONS = "/access/v1/search/subject", "/access/v1/search/resource", "/access/v1/search/action"
 SALES: dict[str, Any] = {"item": "inbox:sales"}
@@ -34,6 +36,31 @@ async def pages(authz: Authz, path: str, body: dict[str, Any], limit: int | None
         found.append(names)
         if not token:
             return found
+
+
+@dataclass
+class Sales:
+    """Jane leads the team Sales with Mr. Vada in it, and may view its permissions. Han is in Operations."""
+
+    jane: Someone
+    vada: Someone
+    han: Someone
+    role: str
+
+
+@pytest.fixture
+async def sales(acme: Organisation, office: Office) -> Sales:
+    jane, vada, han = [await acme.add() for _ in range(3)]
+    await office.team("Sales", None, jane, vada)
+    await office.team("Operations", None, han)
+    role = await office.role(
+        "Lead", "team", *(entry("view edit", name) for name in ("sms", "core.permissions", "portal", "telephony"))
+    )
+    await office.assigned(role, jane)
+    portal = await office.role("Portal", "full", entry("view", "portal"))
+    for who in (vada, han):
+        await office.assigned(portal, who)
+    return Sales(jane, vada, han, role)
 
 
 def together(pages: list[list[str]]) -> list[str]:
@@ -167,6 +194,7 @@ async def test_people_are_read_in_bulk(acme: Organisation, monkeypatch: pytest.M
     await acme.register("inbox:sales")
     for _ in range(6):
         await acme.add()
+    await acme.add(status="suspended")
     readings: list[int] = []
     read = facts.facts_of_many
 
@@ -217,6 +245,39 @@ async def test_people_search_in_their_own_organisation_if_they_may_view_permissi
         assert [one["id"] for one in found] == [str(acme.ray.id)]
     assert (await asked(jane, context={"organisation": str(other.org)})).json == {"results": []}
     assert (await asked(han)).problem == (403, "not_permitted")
+
+
+async def test_rows_count_in_searches_too(acme: Organisation, sales: Sales) -> None:
+    """What the registry says of an item, and in which team its owner is, as in any decision."""
+    jane, vada, han = sales.jane, sales.vada, sales.han
+    for id, owner in (("of-vada", vada), ("of-han", han)):
+        body = {"section": "sms", "label": id, "owner": str(owner.id)}
+        path = f"/v1/organisations/{acme.org}/items/inbox/{id}"
+        assert (await acme.authz.ask("PUT", path, token=acme.authz.product, json=body)).status == 200
+    assert await acme.found(jane, "sms.read") == ["inbox:of-vada"]
+    assert await acme.found(vada, "sms.read") == []
+    for id, able in (("of-vada", [acme.ray, jane]), ("of-han", [acme.ray])):
+        found = together(await pages(acme.authz, SUBJECTS, who_may(acme.org, "sms.read", id)))
+        assert found == sorted(str(who.id) for who in able)
+    described = who_may(acme.org, "sms.read", "no-such-inbox")
+    described["resource"]["properties"] = {"owner": str(vada.id)}
+    found = together(await pages(acme.authz, SUBJECTS, described))
+    assert found == sorted(str(who.id) for who in (acme.ray, jane))
+
+
+async def test_who_can_route_needs_to_see_the_destination(acme: Organisation, sales: Sales) -> None:
+    body = {"section": "telephony.ivr", "label": "Office B", "owner": str(sales.han.id)}
+    path = f"/v1/organisations/{acme.org}/items/ivr/office-b"
+    token = acme.authz.identity.token("telephony")
+    assert (await acme.authz.ask("PUT", path, token=token, json=body)).status == 200
+    question = who_may(acme.org, "call.route", "a")
+    question["resource"] = {
+        "type": "number", "id": "a", "properties": {"owner": str(sales.vada.id), "destination": {"type": "ivr", "id": "b"}},
+    }  # fmt: skip
+    question["resource"]["properties"]["destination"] |= {"properties": {"owner": str(sales.vada.id)}}
+    assert str(sales.jane.id) in together(await pages(acme.authz, SUBJECTS, question))
+    question["resource"]["properties"]["destination"]["id"] = "office-b"  # which is Han's, whatever the request says
+    assert together(await pages(acme.authz, SUBJECTS, question)) == [str(acme.ray.id)]
 
 
 async def test_a_search_is_never_older_than_was_demanded(acme: Organisation) -> None:
@@ -288,6 +349,32 @@ async def test_why_is_told_to_oneself_and_to_those_who_may_view_permissions(acme
     assert (await why(other.ray, han, "sms.read", "inbox:sales")).problem == (404, "not_found")
     incomplete = await acme.authz.ask("GET", f"/v1/staff/{jane.id}/explanation", token=jane.token)
     assert incomplete.problem == (422, "invalid")
+
+
+async def test_people_are_told_of_those_whose_permissions_they_may_view(acme: Organisation, sales: Sales) -> None:
+    """A leader sees the team, and nobody else."""
+    jane, vada, han = sales.jane, sales.vada, sales.han
+    query = {"action": "portal.login", "type": "section", "id": "portal"}
+    everybody = (await acme.authz.ask("GET", "/v1/who-can", token=acme.ray.token, params=query)).json["people"]
+    assert everybody == sorted(str(who.id) for who in (acme.ray, jane, vada, han))
+    team = (await acme.authz.ask("GET", "/v1/who-can", token=jane.token, params=query)).json["people"]
+    assert team == sorted(str(who.id) for who in (jane, vada))
+    assert (await why(jane, vada, "portal.login", "section:portal")).status == 200
+    assert (await why(jane, han, "portal.login", "section:portal")).problem == (403, "not_permitted")
+    assert (await why(jane, acme.ray, "portal.login", "section:portal")).problem == (403, "not_permitted")
+
+
+async def test_a_role_is_named_and_so_are_its_rows(acme: Organisation, sales: Sales) -> None:
+    mine = (await why(acme.ray, sales.jane, "sms.view", "inbox:x", owner=str(sales.vada.id))).json
+    assert (mine["decision"], mine["reason"], mine["role"]) == (True, "role", sales.role)
+    assert mine["because"] == f"The role {sales.role} allows it on the section sms."
+    out = (await why(acme.ray, sales.jane, "sms.view", "inbox:x", owner=str(sales.han.id))).json
+    assert (out["decision"], out["reason"]) == (False, "scope")
+    assert out["because"] == (
+        f"The role {sales.role} allows it for some rows only (those of their team), and this is not one of them."
+    )
+    page = (await why(acme.ray, sales.jane, "sms.view", "section:sms")).json
+    assert (page["decision"], page["rows"]) == (True, "team")
 
 
 async def test_who_can_for_people(acme: Organisation) -> None:

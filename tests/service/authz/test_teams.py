@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from tests.service.authz.conftest import Someone
+from staffgate.contracts.identity import StaffAdded
+from tests.service.authz.conftest import IDS, Authz, Organisation, Someone, named, state, until
 from tests.service.authz.office import Office, entry
 
 
@@ -130,3 +132,25 @@ async def test_each_operation_is_one_change(office: Office, people: dict[str, So
         assert (await office.ask("PUT", path, json=body)).status == 200, path
     gone = await office.ask("DELETE", f"/v1/teams/{team}")
     assert gone.json["revision"] == made.json["revision"] + 5
+
+
+async def test_the_root_gets_the_company_s_name_once_it_is_known(authz: Authz) -> None:
+    """Whichever event comes first makes the root; and whoever renames it has named it for good."""
+    org = IDS.uuid()
+    ray = Someone(authz, org, state("owner"), IDS.uuid())
+    await authz.publish(StaffAdded(org=org, state=ray.state))
+    await until(lambda: ray.changes)
+    office = Office(Organisation(authz, org, ray))
+    root = (await office.get("/v1/teams"))["root"]
+    assert (root["name"], root["staff"]) == ("Company", [str(ray.id)])
+    await authz.publish(named(org))
+    async with asyncio.timeout(5):
+        while (await office.get("/v1/teams"))["root"]["name"] != "ACME Crates":
+            await asyncio.sleep(0.005)
+    await office.one("rename_team", team=root["id"], name="ACME")
+    jane = await office.acme.add()
+    await authz.publish(named(org, "AcmeTeam"))
+    han = await office.acme.add()
+    tree = (await office.get("/v1/teams"))["root"]
+    assert tree["name"] == "ACME"
+    assert sorted(tree["staff"]) == sorted(str(one.id) for one in (ray, jane, han))

@@ -10,8 +10,13 @@ import pytest
 import pytest_asyncio
 
 from tests.service.authz.conftest import Authz, Organisation, registered
+from tests.service.authz.office import Office, change, on
 
-TENANT_TABLES = ("organisation_revision", "subject", "item", "permission_grant")
+TENANT_TABLES = (
+    "organisation_revision", "subject", "item", "permission_grant", "contract", "tenant", "tenant_member", "team",
+    "team_member", "role", "staff_group", "group_member", "assignment", "product_access", "subscriber_link",
+    "audit_entry",
+)  # fmt: skip
 
 
 @pytest_asyncio.fixture
@@ -23,8 +28,21 @@ async def as_authz(authz: Authz) -> AsyncIterator[Any]:
 
 
 async def filled(acme: Organisation) -> Organisation:
+    """With a row in every table."""
     await acme.register("inbox:sales")
-    assert (await acme.grant(await acme.add(), "use")).status == 200
+    jane, office = await acme.add(), Office(acme)
+    group = (await office.one("add_group", name="Support"))["id"]
+    await office.made(
+        change("set_grant", staff=jane, target=on("sms"), level="use"),
+        change("add_contract", key="7", label="Agreement 7", products=["telephony"]),
+        change("set_access", staff=jane, contract="7", product="telephony", level="user"),
+        change("add_tenant", key="acme", label="Acme"),
+        change("add_tenant_members", tenant="acme", staff=[jane]),
+        change("create_role", name="Sender", data_access="team"),
+        change("assign_role", staff=jane, role="agent"),
+        change("add_group_members", group=group, staff=[jane]),
+        change("link_subscriber", staff=jane, subscriber="101"),
+    )
     return acme
 
 

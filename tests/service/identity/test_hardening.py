@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
 import pyotp
 import pytest
 
@@ -70,3 +71,29 @@ async def test_a_form_is_utf_8(identity: Running, charset: str) -> None:
     for path in ("/activate", "/oauth/token"):
         answer: Any = await identity.ask("POST", path, data=b"token=-" + b"a" * 500_000, headers=headers)
         assert (answer.status, answer.json["type"]) == (400, "urn:staffgate:problem:wrong_charset")
+
+
+async def test_two_administrators_who_suspend_each_other_leave_one(acme: Acme) -> None:
+    """The last active one is not suspended, though each of two requests by itself would leave the other."""
+    identity = acme.identity
+    ids, tokens = [], []
+    for name in ("Laya", "Leia"):
+        ids.append(await acme.add(name, type="administrator"))
+        tokens.append((await log_in(identity, await acme.activate(ids[-1]))).json["access_token"])
+    owner: Any = await asyncpg.connect(identity.owner_url)
+    await owner.execute("UPDATE staff SET status = 'invited' WHERE id = $1", acme.owner_id)  # nobody else is there
+    async with owner.transaction():
+        # Both are held up until both have come: neither has seen what the other does.
+        await owner.execute("SELECT FROM staff WHERE id = ANY($1) FOR UPDATE", ids)
+        acts = [
+            asyncio.create_task(identity.post(f"/v1/staff/{other}/suspend", token=token))
+            for other, token in zip(reversed(ids), tokens, strict=True)
+        ]
+        async with asyncio.timeout(5):
+            while await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2:
+                await asyncio.sleep(0.005)
+    answers = [await act for act in acts]
+    assert sorted(answer.status for answer in answers) == [200, 409], [answer.text for answer in answers]
+    left = await owner.fetchval("SELECT count(*) FROM staff WHERE id = ANY($1) AND status = 'active'", ids)
+    await owner.close()
+    assert left == 1

@@ -32,6 +32,7 @@ from tests.unit.mirror.world import (
 )
 
 BOUND, PATIENCE = 3.0, 1.0
+STEPS = 100
 PEOPLE = (JANE, LUKE, HAN, LAYA, VADA)
 STRANGER = UUID(int=99)
 INBOXES = ("sales", "support")
@@ -68,7 +69,7 @@ class Probe:
 
 
 class Simulation:
-    def __init__(self, seed: int, probe: Probe, steps: int, **climate: float) -> None:
+    def __init__(self, seed: int, probe: Probe, **climate: float) -> None:
         """`climate` says how bad some of the troubles are in every run."""
         self.chance = chance = random.Random(seed)  # noqa: S311 - the same seed, the same run
         self.world = World()
@@ -85,7 +86,6 @@ class Simulation:
             self.source, CATALOGUE, self.world.time, size=chance.choice((3, 100, 100)), bound=BOUND, patience=PATIENCE
         )
         self.probe = probe
-        self.steps = steps
         self.deaf = True
         self.next_beat = self.world.now
         self.sent: list[tuple[float, PermissionsChanged | Heartbeat]] = []
@@ -107,7 +107,7 @@ class Simulation:
             self.fall_silent: self.silence,
         }
         self.switch()
-        for action in self.chance.choices([*likely], [*likely.values()], k=self.steps):
+        for action in self.chance.choices([*likely], [*likely.values()], k=STEPS):
             action()
             await settled()
             self.judge()
@@ -310,12 +310,12 @@ class Simulation:
         return owner, None if own is None or owner is None else team_name(UUID(owner), own.team), version
 
 
-async def simulate(seeds: range, probe: Probe, steps: int = 100, **climate: float) -> dict[str, int]:
+async def simulate(seeds: range, probe: Probe, **climate: float) -> dict[str, int]:
     """What the mirrors counted, all told."""
     totals: dict[str, int] = {}
     for seed in seeds:
         probe.clear()
-        simulation = Simulation(seed, probe, steps, **climate)
+        simulation = Simulation(seed, probe, **climate)
         try:
             await simulation.run()
         except Exception as fault:

@@ -205,7 +205,7 @@ async def test_a_source_that_is_behind_gives_no_answer(suite: Suite) -> None:
     async def behind(*_: object) -> Any:
         return old
 
-    suite.source.standing = behind  # type: ignore[method-assign]
+    suite.source.standing = behind  # type: ignore[method-assign, assignment]
     with pytest.raises(NotReached):
         await suite.mirror.decide(JANE, INBOX)
 

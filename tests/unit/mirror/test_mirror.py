@@ -29,7 +29,8 @@ class Suite:
 
     async def version(self, who: UUID = JANE, least: int = 0) -> int | None:
         """Of what is known of somebody."""
-        verdict = await self.mirror.decide(who, PAGE, least)
+        async with asyncio.timeout(5):
+            verdict = await self.mirror.decide(who, PAGE, least)
         if verdict.reason is Reason.UNKNOWN_SUBJECT:
             return None
         [version] = verdict.snapshot.subscribers
@@ -190,6 +191,14 @@ async def test_whoever_asks_does_not_join_what_takes_too_long(suite: Suite) -> N
     assert await suite.version() == 1
     end.set()
     assert await early == 1, "and what took too long is loaded again"
+
+
+async def test_whoever_demands_more_does_not_join_a_load_that_may_have_read_before(suite: Suite) -> None:
+    early, end = await suite.on_its_way()
+    event = suite.world.change_person(JANE)
+    assert await suite.version(least=event.revision) == 1
+    end.set()
+    assert await early == 1
 
 
 # --- deaf -----------------------------------------------------------------------------------------------------

@@ -15,9 +15,10 @@ from aiohttp import web
 from joserfc import jws
 from joserfc.jwk import OKPKey
 
+from deploy.local.demo.inbox import application
 from staffgate.access import ALGORITHMS, AUDIENCE, LIFETIME, TYPE, Claims, Verifier
 from staffgate.client import Refused, Ruling, ServiceAway
-from staffgate.contracts.caller import StaffType
+from staffgate.contracts.caller import Caller, StaffType
 from staffgate.contracts.identity import KeySet
 from staffgate.guard import STAFF, Guard
 
@@ -185,8 +186,13 @@ async def test_where_it_can_not_be_found_out_nobody_gets_through(product: Produc
 
 
 async def test_without_keys_nobody_can_be_told_from_anybody(product: Product) -> None:
-    product.guard._verifier = Verifier(ISSUER, lambda: NOW)
+    class Away:
+        def verify(self, token: str) -> Caller:
+            raise ServiceAway("identity can't be reached")
+
+    product.guard._sessions = Away()
     refused(await product.send(), 503, "access_unknown")
+    assert product.sent == product.authz.asked == []
 
 
 async def test_what_it_is_about_may_be_looked_up(product: Product) -> None:
@@ -243,3 +249,8 @@ async def test_methods_can_be_guarded(product: Product) -> None:
     product.authz.ruling = Ruling(allowed=False)
     refused(await product.ask("GET", "/"), 404, "not_found")
     await runner.cleanup()
+
+
+async def test_the_example_has_forgotten_no_route(product: Product) -> None:
+    authz: Any = product.authz
+    assert product.guard.unguarded(application(product.guard, authz)) == []
