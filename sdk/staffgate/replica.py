@@ -252,6 +252,8 @@ class Replica:
                 await self._load_catalogue()
             except (ServiceAway, Refused, BadManifest) as fault:
                 log.warning("The catalogue can't be loaded: %s", fault)
+            except Exception:  # whoever dies of it never loads again, and nobody notices
+                log.exception("The catalogue can't be loaded")
             behind = self._version is None or self._behind_since is not None
             with suppress(TimeoutError):
                 async with asyncio.timeout(_EVERY_BEHIND if behind else _EVERY):

@@ -25,6 +25,6 @@ async def raised(tx: Tx, org: UUID, people: list[UUID] | None, types: Sequence[s
     """Raise the revision that this transaction holds, and tell whose permissions are not what they were, and which
     types' registered items."""
     revision = await store.raise_revision(tx, org)
-    changed = PermissionsChanged(org=org, previous=revision - 1, revision=revision, people=people, types=list(types))
+    changed = PermissionsChanged(org=org, previous=revision - 1, revision=revision, people=people, types=tuple(types))
     await tx.emit(changed)
     return revision

@@ -29,7 +29,8 @@ class Stored:
         if found is None:
             return None
         facts, until = found
-        return Standing(org, resolve(facts), facts.team, None if until is None else until.timestamp())
+        snapshot = resolve(facts)
+        return Standing(org, snapshot, snapshot.team, None if until is None else until.timestamp())
 
     async def registry(self, org: UUID, type: str, catalogue: Catalogue, at_least: int = 0) -> Registry:
         async with self._db.begin(org, snapshot=True) as tx:

@@ -164,7 +164,6 @@ def require_others(work: Work, rows: Collection[SubjectRow]) -> None:
 
 
 def etag_of(view: Any) -> str:
-    """Of what is shown, without the organisation's revision: that one moves with every change to anything."""
-    bare = msgspec.structs.replace(view, revision=0)
-    digest = hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()
+    """Of a view before the organisation's revision is put in: that one moves with every change to anything."""
+    digest = hashlib.sha256(msgspec.json.encode(view, order="deterministic")).hexdigest()
     return f'"{digest[:32]}"'

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UnsetType
 
 from staffgate.client.parts import PersonFacts, RegisteredItems
-from staffgate.client.transport import Transport
+from staffgate.client.transport import ServiceAway, Transport
 from staffgate.contracts import administration, authz, catalogue, decisions, items
 from staffgate.contracts.changes import AnyChange
 from staffgate.contracts.level import DataAccess
@@ -271,4 +271,7 @@ def _one_of_many(question: Question) -> msgspec.Raw:
 def _ruling(found: decisions.Decision) -> Ruling:
     """What a newer authz tells besides is left out; what it leaves out itself allows nothing."""
     context: Mapping[str, Any] = found.context or {}
-    return msgspec.convert({**context, "allowed": found.decision}, Ruling)
+    try:
+        return msgspec.convert({**context, "allowed": found.decision}, Ruling)
+    except msgspec.ValidationError as fault:
+        raise ServiceAway(f"a decision that is none: {fault}") from fault

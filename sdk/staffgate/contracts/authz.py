@@ -142,7 +142,7 @@ class PermissionsChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     previous: int
     revision: int
     people: list[UUID] | None
-    types: list[str] = []
+    types: tuple[str, ...] = ()
 
     @property
     def sequence(self) -> int:

@@ -219,7 +219,7 @@ def _granted(rules: list[Rule], need: Mask, reach: Reach) -> Ruling:
 
 def _with_level(level: AccessRule, rules: list[Rule], need: Mask, reach: Reach) -> Ruling:
     """A product access level is a rule of tier 1 as well."""
-    found = remaining([*rules, level])
+    found = remaining([level, *rules])
     if level not in found:
         return _granted(found, need, reach)
     if not level.mask & need:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
+
+import pytest
 
 from tests.service.authz.conftest import Answer, Organisation, Someone
 
@@ -112,3 +117,32 @@ async def clerk(office: Office, *grants: tuple[str, dict[str, Any]], **about: An
     own = [("full", on("core")), *grants]
     await office.made(*(change("set_grant", staff=who, target=target, level=level) for level, target in own))
     return who
+
+
+class Held:
+    """Holds the first call of a function of a store's, and lets the others through: what comes meanwhile either waits
+    in the database or goes by."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, store: ModuleType, name: str) -> None:
+        self.reached, self.go = asyncio.Event(), asyncio.Event()
+        self._real = getattr(store, name)
+        self._shut = True
+        monkeypatch.setattr(store, name, self)
+
+    async def __call__(self, *args: Any) -> Any:
+        if self._shut:
+            self._shut = False
+            self.reached.set()
+            await self.go.wait()
+        return await self._real(*args)
+
+    async def race(self, owner: Any, first: Awaitable[Answer], second: Awaitable[Answer]) -> tuple[Answer, Answer]:
+        """The second comes while the first is held; once it waits, or is through, the first goes on."""
+        one = asyncio.ensure_future(first)
+        await self.reached.wait()
+        two = asyncio.ensure_future(second)
+        async with asyncio.timeout(5):
+            while not two.done() and not await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.005)
+        self.go.set()
+        return await one, await two

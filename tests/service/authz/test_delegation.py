@@ -125,6 +125,10 @@ async def test_by_an_access_level(office: Office, jane: Someone) -> None:
     await office.one("set_access", staff=han, contract="7", product="telephony", level="user")
     await office.one("set_access", by=han, **level, level="user")
     assert await office.refused("set_access", by=han, **level, level="administrator") == MORE
+    leia = await office.acme.add()
+    await office.assigned("admin", leia)
+    refused = await office.refused("set_access", by=han, **level | {"staff": leia}, level="administrator")
+    assert refused == MORE, "not even what she has already: it would outlast her role"
 
 
 async def test_through_somebody_who_is_not_active_yet(office: Office, luke: Someone) -> None:

@@ -42,7 +42,7 @@ async def test_a_target_has_one_grant(acme: Organisation, jane: Someone) -> None
     second = (await acme.grant(jane, "use", **SALES)).json
     assert first["grant"]["id"] == second["grant"]["id"]
     listed = (await grants_of(acme, jane)).json
-    assert listed == {"grants": [second["grant"]], "revision": second["revision"]}
+    assert listed == {"grants": [second["grant"]], "revision": second["revision"], "gone": []}
 
 
 async def test_every_change_raises_the_revision_once_and_is_told_once(acme: Organisation, jane: Someone) -> None:

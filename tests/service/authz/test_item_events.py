@@ -81,7 +81,7 @@ async def test_an_item_that_was_told_of_can_be_granted_and_found(acme: Organisat
     assert (await acme.grant(jane, "use", item="inbox:sales")).status == 200
     assert await acme.found(jane, "sms.send") == ["inbox:sales"]
     [event, *_] = (await acme.authz.told(acme.org, before + 1))[before:]
-    assert (event.revision, event.people, event.types) == (start + 1, [], ["inbox"])
+    assert (event.revision, event.people, event.types) == (start + 1, [], ("inbox",))
     await handled(acme, owner, removed(acme, 2))
     assert await acme.found(jane, "sms.send") == []
 
@@ -146,7 +146,7 @@ async def test_an_owner_who_is_on_the_way_is_waited_for(acme: Organisation) -> N
     jane = Someone(acme.authz, acme.org, state(), IDS.uuid())
     await acme.authz.publish(told(acme, 1, owner=str(jane.id)))
     await acme.authz.publish(StaffAdded(org=acme.org, state=jane.state))
-    await until(lambda: any(event.types == ["inbox"] for event in acme.authz.heard.of(acme.org)))
+    await until(lambda: any(event.types == ("inbox",) for event in acme.authz.heard.of(acme.org)))
     assert await present(acme) == {"sales": "Sales Team"}
 
 
@@ -163,5 +163,5 @@ async def test_an_organisation_that_is_on_the_way_is_waited_for(acme: Organisati
     await acme.authz.publish(later)
     about = OrganisationState(name="Other Crates", number="1", username=None, version=1)
     await acme.authz.publish(OrganisationRegistered(org=org, state=about))
-    await until(lambda: any(event.types == ["inbox"] for event in acme.authz.heard.of(org)))
+    await until(lambda: any(event.types == ("inbox",) for event in acme.authz.heard.of(org)))
     assert "not_found" in await parked(acme, msgspec.structs.replace(later, org=IDS.uuid()))

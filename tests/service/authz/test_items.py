@@ -55,7 +55,7 @@ async def test_every_change_of_an_item_raises_the_revision_and_names_its_type(ac
     await delete(acme, "inbox:management")
     told = (await acme.authz.told(acme.org, before + 4))[before:]
     assert [(event.previous + 1 == event.revision, event.people, event.types) for event in told] == [
-        (True, [], ["inbox"])
+        (True, [], ("inbox",))
     ] * 4
     assert await acme.revision() == start + 4
     body = {

@@ -6,13 +6,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from staffgate.contracts.authz import Target
 from staffgate.contracts.caller import StaffType
 from staffgate.contracts.decisions import Action, Evaluation, Resource, Subject
 from staffgate.contracts.identity import StaffStatus
-from staffgate.decision import CHANNEL_ITEMS, Question, decide, stranger
-from tests.unit.decision.people import CATALOGUE, ask, grant, person, to
+from staffgate.decision import CHANNEL_ITEMS, Organisation, Question, decide, stranger
+from staffgate.decision.rules import Rules
+from tests.unit.decision.people import CATALOGUE, access, ask, grant, held, person, to
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,20 @@ def test_a_closed_gate_comes_before_everything(changes: dict[str, Any], reason: 
 def test_a_stranger_is_denied() -> None:
     verdict = decide(stranger(3), CATALOGUE, Question("sms.read", "inbox", "sales"))
     assert (verdict.allowed, verdict.reason, verdict.visible, verdict.revision) == (False, "unknown_subject", False, 3)
+
+
+def test_nothing_of_what_somebody_outside_may_otherwise_do_is_kept() -> None:
+    shut = person(
+        grant(1, "full", "sms"), default="full", status=StaffStatus.SUSPENDED, team="sales", teams=("sales",),
+        tenants=("acme",), subscribers=("101",), route_anywhere=True, roles=(held(2, "full", (Target(), "view")),),
+        access=(access(3, "user", "sms"),), type=StaffType.OWNER,
+    )  # fmt: skip
+    assert shut == replace(stranger(7), staff=shut.staff, team="sales", closed=shut.closed)
+    kept = (shut.everything, shut.grants, shut.access, shut.lowered, shut.roles, shut.assignments, shut.organisation)
+    assert kept == (None, Rules({}, {}, 0, b""), {}, frozenset(), (), b"", Organisation())
+    assert (shut.contextual, shut.widest, shut.default, shut.route_anywhere, shut.revision) == (False, 0, 0, False, 7)
+    assert shut.teams == shut.tenants == shut.subscribers == frozenset()
+    assert (shut.staff, stranger(7).staff, stranger(7).team) == (str(UUID(int=99)), "", None)
 
 
 @pytest.mark.parametrize("staff_type", [StaffType.OWNER, StaffType.ADMINISTRATOR])

@@ -93,6 +93,20 @@ def test_whose_rows_do_not_matter_is_not_told() -> None:
     assert lines(agent, leader) == []
 
 
+def test_the_rows_of_an_item_matter_as_they_do_in_its_own_section() -> None:
+    """Channels are everybody's alike; numbers are in a section inside another one, and are somebody's."""
+    for section, item, told in (("channels", "channel:sms", False), ("telephony.numbers", "number:a", True)):
+        entry = (Target(section=section, item=item), "create")
+        agent, leader = (person(roles=(held(1, reach, entry),), team="sales") for reach in ("restricted", "team"))
+        expected = [line(Target(section=section, item=item), {"create": TEAM})] if told else []
+        assert lines(agent, leader) == expected
+
+
+def test_a_leader_in_no_team_has_own_rows_only() -> None:
+    leader, agent = (person(roles=(held(1, reach, (CONTACTS, "view")),)) for reach in ("team", "restricted"))
+    assert lines(agent, leader) == []
+
+
 def test_contracts_and_tenants_are_told_where_they_differ() -> None:
     in_seven = person(access=(access(1, "user", "sms"),))
     assert lines(person(), in_seven) == [line(Target(product="sms", contract="7"), full("view"))]

@@ -232,3 +232,40 @@ def test_the_channel_of_a_row_is_asked_of_where_there_is_a_column_for_it() -> No
 def test_who_is_in_no_team_has_the_rows_of_none() -> None:
     _, values = where(RowFilter(reach=DataAccess.TEAM, staff="jane", members={"": ("x",)}), Columns())
     assert values == ["jane", [], []]
+
+
+PLAIN = (
+    "(via IS NULL OR via = ANY($4::text[]))"
+    " AND (extension = ANY($3::text[]) OR (owner = $2::text OR extension = ANY($3::text[])))"
+)
+OWN_OF = 'COALESCE("told.owner", owner) = $2::text OR COALESCE("told.subscriber", extension) = ANY($3::text[])'
+ITEMS_OF = """EXISTS (SELECT 1 FROM unnest(
+$5::text[], $6::int[], $7::bool[], $8::text[], $9::text[], $10::text[], $11::text[]) AS "told.items"
+ ("told.id", "told.reach", "told.shut", "told.channels", "told.owner", "told.team", "told.subscriber")
+ WHERE "told.id" = id AND NOT "told.shut"
+ AND (COALESCE("told.subscriber", extension) = ANY($3::text[]) OR ("told.reach" = 4
+ OR "told.reach" = 1 AND ({own})
+ OR "told.reach" = 2 AND ({own} OR COALESCE("told.team", team) = ANY($12::text[])
+ OR COALESCE("told.team", team) IS NULL AND COALESCE("told.owner", owner) = ANY($13::text[]))
+ OR "told.reach" = 3 AND ({own} OR COALESCE("told.team", team) = ANY($14::text[])
+ OR COALESCE("told.team", team) IS NULL AND COALESCE("told.owner", owner) = ANY($15::text[]))))
+ AND ("told.channels" IS NULL OR via IS NULL OR via = ANY(string_to_array("told.channels", ','))))"""
+
+
+def test_what_is_told_of_items_is_joined() -> None:
+    items = (
+        ItemRows(id="a", reach=DataAccess.TEAM, channels=("phone", "sms"), owner="luke"),
+        ItemRows(id="b", shut=True, channels=(), team="sales", subscriber="101"),
+        ItemRows(id="c", reach=DataAccess.FULL),
+    )
+    members: dict[str, tuple[str, ...]] = {"a": ("x",), "b": ("y",)}
+    found = RowFilter(reach=DataAccess.RESTRICTED, staff="jane", team="a", teams=("a", "b"), members=members,
+                      subscribers=("1",), linked=True, channels=("sms",), items=items)  # fmt: skip
+    condition, values = where(found, Columns(subscriber="extension", channel="via"), first=2)
+    joined = ITEMS_OF.format(own=OWN_OF).replace("\n", "")
+    is_told = "COALESCE(id = ANY($5::text[]), FALSE)"
+    assert condition == f"((NOT {is_told} AND {PLAIN}) OR ({is_told} AND {joined}))"
+    assert values[:5] == ["jane", ["1"], ["sms"], ["a", "b", "c"], [2, 0, 4]]
+    assert values[5:7] == [[False, True, False], ["phone,sms", "", None]]
+    assert values[7:10] == [["luke", None, None], [None, "sales", None], [None, "101", None]]
+    assert values[10:] == [["a"], ["x"], ["a", "b"], ["x", "y"]]

@@ -108,6 +108,43 @@ def test_an_owner_may_be_lowered_in_one_product_of_one_contract(
     assert ask(someone, "contacts.edit", "contact:a", contract=contract).reason == staff_type.value
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"section": "sms"},
+        {"section": "sms", "item": "inbox:a"},
+        {"section": "sms", "feature": "sms.read"},
+        {"section": "sms", "feature": "sms.read", "item": "inbox:a"},
+        {"product": "sms"},
+        {},
+    ],
+)
+@pytest.mark.parametrize("context", [{}, {"contract": "7"}, {"tenant": "acme"}, {"contract": "7", "tenant": "acme"}])
+def test_the_rule_that_decided_is_named_with_its_target(target: dict[str, str], context: dict[str, str]) -> None:
+    others = (on(8, "read", section="contacts", **context), on(9, "read", section="telephony"))
+    silent = held(1, "full", (Target(product="sms"), ""))
+    someone = person(on(2, "read", **target, **context), *others, roles=(silent,), tenants=("acme",))
+    verdict = ask(someone, "sms.read", "inbox:a", **context)
+    assert (verdict.rule, verdict.target) == (UUID(int=2), Target(**target, **context))
+
+
+def test_who_is_refused_by_rows_is_told_of_the_rule_that_does_not_reach_them() -> None:
+    """A grant on an item reaches it; the level of the contract, which is next to it, has to reach the row as well."""
+    level, leader = access(1, "user", "contacts"), held(4, "team", id="leader")
+    on_item, on_section = on(2, "read", item="contact:a"), on(3, "read", section="contacts", contract="7")
+    with_level = person(on_item, access=(level,), roles=(leader,), team=SALES)
+    refused = ask(with_level, "contacts.view", "contact:a", contract="7", team=OPERATIONS)
+    assert (refused.reason, refused.rule, refused.target) == (
+        "scope",
+        UUID(int=1),
+        Target(product="contacts", contract="7"),
+    )
+    assert ask(with_level, "contacts.view", "contact:a", contract="7", team=SALES).rule == UUID(int=2)
+    with_grant = person(on_item, on_section, access=(level,), roles=(leader,), team=SALES)
+    refused = ask(with_grant, "contacts.view", "contact:a", contract="7", team=OPERATIONS)
+    assert (refused.reason, refused.rule) == ("scope", UUID(int=3))
+
+
 # --- roles ----------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +238,23 @@ def test_a_role_that_says_something_of_the_product_there_gives_the_tiers_the_wor
     someone = person(roles=(held(1, "full", (Target(**entry), "")),), default="use", tenants=("acme",))
     verdict = ask(someone, "sms.create", "inbox:a", contract="7", tenant="acme")
     assert (verdict.reason != "product_access") is speaks
+
+
+@pytest.mark.parametrize(
+    ("context", "allowed"),
+    [
+        ({}, True),
+        ({"contract": "7"}, False),
+        ({"contract": "8"}, True),
+        ({"tenant": "acme"}, False),
+        ({"tenant": "beta"}, True),
+    ],
+)
+def test_an_entry_counts_in_its_contract_and_tenant(context: dict[str, str], allowed: bool) -> None:
+    denied = ((Target(contract="7"), ""), (Target(product="contacts", tenant="acme"), ""))
+    someone = person(roles=(held(1, "full", (Target(), "view"), *denied),), tenants=("acme", "beta"))
+    verdict = ask(someone, "contacts.view", "contact:a", **context)
+    assert (verdict.allowed, verdict.reason) == (allowed, "role")
 
 
 # --- rows -----------------------------------------------------------------------------------------------------

@@ -399,7 +399,8 @@ async def test_a_fault_is_everybodys_and_is_not_remembered(suite: Suite) -> None
     await settled()
     [read] = suite.source.running
     read.fault = OSError("away")
-    read.begin.set(), read.end.set()
+    read.begin.set()
+    read.end.set()
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(answer) for answer in answers] == [OSError] * 3
     suite.source.open = True

@@ -100,8 +100,7 @@ def who_is_deaf_remembers(patch: pytest.MonkeyPatch) -> None:
 
 def nothing_expires(patch: pytest.MonkeyPatch) -> None:
     def get(self: Cache, key: Any, now: float) -> Any:
-        entry = self._entries.get(key)
-        return None if entry is None else entry.part
+        return self._entries.get(key)
 
     patch.setattr(Cache, "get", get)
     patch.setattr(Asking, "_standing", lambda self, key, least, now: self._get(key, least, now))

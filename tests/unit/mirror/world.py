@@ -102,7 +102,7 @@ class World:
         state = replace(state, revision=state.revision + 1, since=self.now)
         self.history[org].append(state)
         return PermissionsChanged(
-            org=org, previous=state.revision - 1, revision=state.revision, people=people, types=types
+            org=org, previous=state.revision - 1, revision=state.revision, people=people, types=tuple(types)
         )
 
     def heartbeat(self, *, complete: bool = True) -> Heartbeat:

@@ -188,6 +188,13 @@ async def test_only_available_to_a_user_with_administrator_rights_in_core(compan
     with step("Administrator of every other product, and not of System [CORE]"):
         assert {level for level in LEVELS if await appointed(company, "Luke", level, "telephony")} == set()
         assert (await company.ask("Luke", "GET", "/v1/contracts/7/access")).status == 403
+    with step("who may edit permissions by a role or a grant is not Administrator of System [CORE] by that"):
+        await company.hire("Han", "Vada")
+        await company.change("assign_role", staff="Han", role="admin")
+        await company.grant("Vada", "full", section="core.permissions", contract="7")
+        for name in ("Han", "Vada"):
+            assert await company.may(name, "core.permissions.edit", contract="7", owner="Jane")
+            assert {level for level in LEVELS if await appointed(company, name, level, "core")} == set()
     with step("with the rights of one contract nothing is set in another"):
         await give(company, "Laya", "administrator")
         for level in LEVELS:

@@ -228,6 +228,11 @@ async def test_set_operator_permissions_at_the_tenant_level(company: Company) ->
         await tick(company, "Laya", "Phone", tenant="acme")
         assert await operated(company, "Laya", "acme") == {"Phone"}
         assert await operated(company, "Laya", "beta") == {"Email", "WhatsApp"}
+    with step("whatever is set for all of them"):
+        await company.grant("Laya", "deny", section="channels")
+        await company.grant("Laya", "deny", section="channels", item="channel:email")
+        assert await operated(company, "Laya", "beta") == {"Email", "WhatsApp"}
+        assert not await company.may("Laya", "channel.operate", "channel:email")
 
 
 async def test_a_box_at_the_tenant_overrides_what_the_groups_give(company: Company) -> None:
