@@ -128,10 +128,11 @@ def bytes_each(people: int) -> float:
     shared = Shared()
     known = {UUID(int=0): resolve(facts(0), CATALOGUE, shared)}
     gc.collect()
-    gc.disable()  # it would look through all of them again and again, and find nothing
+    gc.disable()  # it would look through all of them again and again
     tracemalloc.start()
     for number in range(1, people + 1):
         known[UUID(int=number)] = resolve(facts(number), CATALOGUE, shared)
+    gc.collect()
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return held / people

@@ -54,9 +54,7 @@ async def there(tx: Tx, org: UUID, catalogue: Catalogue, targets: Collection[Tar
     on_items = {target: (kind, id) for target in known if target.item for kind, _, id in [target.item.partition(":")]}
     rows = await kept(tx, org, catalogue, on_items.values()) if on_items else {}
     gone = {
-        target
-        for target, name in on_items.items()
-        if name not in FIXED and (name not in rows or rows[name].removed)
+        target for target, name in on_items.items() if name not in FIXED and (name not in rows or rows[name].removed)
     }
     return known - gone
 

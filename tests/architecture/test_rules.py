@@ -77,6 +77,15 @@ def test_the_engine_is_pure() -> None:
     assert not breaches(folder, "staffgate", but=("staffgate.contracts", "staffgate.decision"))
 
 
+def test_what_a_process_knows_depends_on_no_transport() -> None:
+    """The same mirror in the service and inside a product: where parts come from, and news, is for others to say."""
+    folder = ROOT / "sdk/staffgate/mirror"
+    assert not breaches(folder, "aiohttp", "aio_pika", "asyncpg", "prometheus_client", "structlog", "time", "datetime")
+    assert not breaches(folder, "staffgate", but=("staffgate.contracts", "staffgate.decision", "staffgate.mirror")), (
+        "no client"
+    )
+
+
 def test_the_sdk_needs_neither_database_nor_services() -> None:
     assert not breaches(ROOT / "sdk", "shared", "services", "deploy", "asyncpg", "structlog")
 

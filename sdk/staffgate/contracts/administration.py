@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from staffgate.contracts.authz import Entry, Grant, Key, Label, Name, SectionPermissions, Target
 from staffgate.contracts.caller import StaffType
@@ -85,12 +85,16 @@ class GrantSet(msgspec.Struct, kw_only=True):
 
 
 class NewSection(_Body):
-    """Default, quick (by item) and specific (by feature) permissions of one section. It is replaced whole, so that the
-    default is always said: null for none."""
+    """Default, quick (by item) and specific (by feature) permissions of one section. What is left out has none."""
 
-    default: Level | None
+    default: Level | UnsetType | None = UNSET
     quick: Levels = {}
     specific: Annotated[dict[Name, Level], Meta(max_length=500)] = {}
+
+    def __post_init__(self) -> None:
+        # An empty body is a slip more often than a wish to clear the page.
+        if self.default is UNSET and not self.quick and not self.specific:
+            raise ValueError("Say what the section is to have; `default` is null for nothing at all")
 
 
 class SectionView(msgspec.Struct, kw_only=True):

@@ -159,7 +159,9 @@ class Asking:
         if kind is not None:
             registry = self._registry((org, kind), least, now)
             used.append(((org, kind), registry))
-            question = question.about(registry.items.get(question.id))
+            item = registry.items.get(question.id)
+            if item is not None:
+                question = question.about(item)
         said = question.properties
         owner = said.get("owner") if said else None
         if owner is None or said.get("team") is not None or not subject.snapshot.asks_teams:

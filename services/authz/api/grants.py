@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from msgspec import UNSET
+
 from services.authz import grants
 from services.authz.service import Authz
 from shared.http.operation import Api, Source, Tagged
@@ -75,9 +77,8 @@ async def set_section_permissions(
 
     Features of single items, and what is set for a contract or tenant, are not on the page and stay as they are.
     """
-    change = changes.SetSection(
-        staff=staff, section=section, default=body.default, quick=body.quick, specific=body.specific
-    )
+    default = None if body.default is UNSET else body.default
+    change = changes.SetSection(staff=staff, section=section, default=default, quick=body.quick, specific=body.specific)
     one = await authz.changes.one(caller, source.ip, change, if_match)
     one.after.revision = one.revision
     return Tagged(one.after, one.etag)

@@ -87,4 +87,3 @@ async def set_default_level(tx: Tx, org: UUID, staff: UUID, level: Level) -> Non
 
 async def set_routing(tx: Tx, org: UUID, staff: UUID, anywhere: bool) -> None:
     await tx.run("UPDATE subject SET route_anywhere = $3 WHERE org = $1 AND staff = $2", org, staff, anywhere)
-

@@ -12,8 +12,10 @@ import pytest
 import pytest_asyncio
 from prometheus_client import REGISTRY
 
+from services.authz.source import Stored
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Message
+from shared.errors import Unavailable
 from shared.service import Role
 from staffgate.contracts.authz import PermissionsChanged
 from staffgate.contracts.identity import StaffStatus, StaffSuspended
@@ -90,6 +92,28 @@ async def test_without_a_heartbeat_nothing_is_believed_until_the_next_one(acme: 
     assert [await acme.may(jane, *ASKED) for _ in range(2)] == [True, True]
     assert asked("memory") == remembered + 1
     assert not (await acme.authz.ask("GET", "/readyz")).json["degraded"]
+
+
+async def test_neither_heartbeats_nor_a_database_is_no_answer(
+    acme: Organisation, jane: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never an old one: while memory is not believed and nothing can be read, nobody is told anything."""
+
+    async def away(*_: object) -> None:
+        raise Unavailable("database_away", "The database can't be reached right now; try again.")
+
+    assert await acme.may(jane, *ASKED)
+    monkeypatch.setattr(Stored, "standing", away)
+    monkeypatch.setattr("services.authz.heartbeat.read", away)
+    assert await acme.may(jane, *ASKED), "in memory, and believed"
+    acme.authz.clock.advance(seconds=3)
+    body = {
+        "subject": {"type": "staff", "id": str(jane.id)},
+        "action": {"name": "sms.read"},
+        "resource": {"type": "inbox", "id": "sales"},
+    }
+    answer = await acme.authz.ask("POST", "/access/v1/evaluation", token=acme.authz.product, json=body)
+    assert answer.problem == (503, "database_away")
 
 
 async def test_a_load_that_races_with_a_revoke_is_not_remembered(

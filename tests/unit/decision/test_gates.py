@@ -84,6 +84,11 @@ def test_a_product_that_is_not_subscribed_may_still_be_seen(default: str, visibl
     assert (verdict.allowed, verdict.visible) == (False, visible)
 
 
+def test_a_product_is_nobodys_row() -> None:
+    agent = person(roles=(held(1, "restricted", EVERYTHING),))
+    assert ask(agent, "product.use", "product:campaigns").visible
+
+
 @pytest.mark.parametrize(
     ("action", "resource"), [("product.use", "section:sms"), ("product.use", "inbox:a"), ("sms.view", "product:sms")]
 )

@@ -146,6 +146,10 @@ def test_an_item_is_told_where_a_rule_names_it_or_the_registry_knows_it() -> Non
     assert found["d"] == ItemRows(id="d", team="sales", channels=())
 
 
+def test_the_id_of_an_item_may_have_colons() -> None:
+    assert list(told(person(on_item("contact:a:b")))) == ["a:b"]
+
+
 def test_what_the_registry_says_of_an_item_goes_with_it() -> None:
     known = item("a", owner="jane", team="sales", subscriber="101")
     one = told(person(default="read"), known)["a"]

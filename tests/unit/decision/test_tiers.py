@@ -36,6 +36,13 @@ def test_a_level_says_what_one_does_with_a_product_in_a_contract(level: str, all
         assert (verdict.rule, verdict.target) == (UUID(int=1), Target(product="sms", contract="7"))
 
 
+def test_of_two_levels_in_one_product_the_lower_counts() -> None:
+    two = (access(1, "user", "sms"), access(2, "administrator", "sms"))
+    for given in (two, two[::-1]):
+        verdict = ask(person(access=given), "sms.edit", "inbox:a", contract="7")
+        assert (verdict.allowed, verdict.rule) == (False, UUID(int=1))
+
+
 @pytest.mark.parametrize(
     ("action", "contract", "reason", "allowed"),
     [

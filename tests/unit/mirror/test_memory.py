@@ -17,9 +17,11 @@ from staffgate.contracts.level import DataAccess, Level
 from staffgate.decision import Facts, Holding, Organisation, Shared, resolve
 from staffgate.mirror import Standing
 from staffgate.mirror.cache import Cache
+from tests.conftest import LONG
 from tests.unit.mirror.world import CATALOGUE
 
-PEOPLE, RULES, MOST = 2_000, 40, 2048
+PEOPLE = 20_000 if LONG else 3_000
+RULES, MOST = 40, 2048
 ORGANISATION = Organisation({"7": ("sms", "telephony"), "8": ("sms",)}, ("acme", "beta"))
 
 
