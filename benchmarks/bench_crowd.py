@@ -131,9 +131,9 @@ async def _metrics(fleet: Fleet) -> float:
     status, text = await fleet.door(0).send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
     assert status == 200
     for row in text.decode().splitlines():
-        if row.startswith("authz_snapshots_remembered "):
+        if row.startswith('authz_mirror_remembered{kind="people"} '):
             return float(row.split()[1])
-    raise LookupError("authz_snapshots_remembered")
+    raise LookupError("authz_mirror_remembered")
 
 
 if __name__ == "__main__":

@@ -295,7 +295,9 @@ class _Remote:
                 return None
             raise
         until = None if found.until is None else found.until.timestamp()
-        return Standing(found.org, resolve(found.facts), found.facts.team, until)
+        snapshot = resolve(found.facts)
+        # The snapshot's own text of the team, which is shared: another copy costs each person 85 bytes.
+        return Standing(found.org, snapshot, snapshot.team, until)
 
     async def registry(self, org: UUID, type: str, catalogue: Catalogue, at_least: int) -> Registry:
         found = await self._client.registry(org, type)

@@ -29,7 +29,7 @@ OneTeam = RenameTeam | MoveTeam | DeleteTeam
 
 
 async def tree(work: Work) -> TeamTree:
-    """The teams that the caller may view, with those above them; members only of those that they may view."""
+    """Every team by its name, for whoever may view one; members only of those that they may view."""
     rows = await store.teams(work.tx, work.org)
     visible = {row.id for row in rows if _may_view(work, row.id)}
     if not visible:
@@ -56,18 +56,14 @@ def _grown(rows: Collection[TeamRow], visible: set[UUID], staff: dict[UUID, list
     for row in rows:
         below.setdefault(row.parent, []).append(row)
 
-    def branch(row: TeamRow) -> tuple[TeamView | None, int]:
-        grown = [branch(child) for child in below.get(row.id, ())]
-        teams = [view for view, _ in grown if view is not None]
-        size = len(staff.get(row.id, ())) + sum(count for _, count in grown)
-        if row.id not in visible and not teams:
-            return None, size
+    def branch(row: TeamRow) -> TeamView:
+        teams = [branch(child) for child in below.get(row.id, ())]
+        size = len(staff.get(row.id, ())) + sum(team.size for team in teams)
         members = staff.get(row.id, []) if row.id in visible else []
-        view = TeamView(id=row.id, parent=row.parent, name=row.name, staff=members, size=size, teams=teams)
-        return view, size
+        return TeamView(id=row.id, parent=row.parent, name=row.name, staff=members, size=size, teams=teams)
 
     roots = below.get(None)
-    return branch(roots[0])[0] if roots else None
+    return branch(roots[0]) if roots else None
 
 
 async def _team(work: Work, id: UUID) -> TeamRow:

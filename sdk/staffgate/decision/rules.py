@@ -191,4 +191,4 @@ def _order(context: Context) -> tuple[str, str]:
 
 def _both(one: tuple[Mask, bytes], other: tuple[Mask, bytes]) -> tuple[Mask, bytes]:
     """Levels contain one another, so the lower one says it for both; actions of a role may not."""
-    return one[0] & other[0], min(one, other, key=lambda rule: (rule[0].bit_count(), rule[1]))[1]
+    return one[0] & other[0], min(one, other)[1]

@@ -46,7 +46,9 @@ async def test_the_tree_is_shown_with_who_is_where(office: Office, people: dict[
         "ACME Crates": (1, 5, [{"Management": (1, 4, [{"Operations": (1, 1, [])}, {"Sales": (2, 2, [])}])}])
     }
     shown = (await office.get("/v1/teams", people["laya"]))["root"]
-    assert shape(shown) == {"ACME Crates": (0, 5, [{"Management": (0, 4, [{"Sales": (2, 2, [])}])}])}
+    assert shape(shown) == {
+        "ACME Crates": (0, 5, [{"Management": (0, 4, [{"Operations": (0, 1, [])}, {"Sales": (2, 2, [])}])}])
+    }, "every team by its name, members of her own"
     assert (await office.ask("GET", "/v1/teams", people["luke"])).problem == (403, "not_permitted")
 
 

@@ -68,7 +68,9 @@ def person(*grants: Grant, default: str = "deny", **changes: Any) -> Snapshot:
 def ask(who: Snapshot, action: str, resource: str, **properties: Any) -> Verdict:
     """`resource` as `inbox:sales`, or `section:sms`."""
     kind, _, name = resource.partition(":")
-    return decide(who, CATALOGUE, Question(action, kind, name, properties))
+    verdict = decide(who, CATALOGUE, Question(action, kind, name, properties))
+    assert verdict.revision == who.revision
+    return verdict
 
 
 def to(element: str) -> dict[str, str]:

@@ -193,6 +193,13 @@ def test_a_product_may_be_empty() -> None:
     assert empty.canonical(Target(product="fax")) == Target(product="fax")
 
 
+def test_the_innermost_place_is_named_whatever_the_places_are_called() -> None:
+    outer, inner = Section("z", "Z"), Section("a", "A", "z", ("inbox",))
+    catalogue = Catalogue.from_manifests([manifest(outer, inner, features=(Feature("b", "B", "a", "view"),))])
+    assert catalogue.canonical(Target(section="z", feature="b")) == Target(section="a", feature="b")
+    assert catalogue.canonical(Target(section="z", item="inbox:x")) == Target(section="a", item="inbox:x")
+
+
 def test_whose_an_item_is_matters_where_the_manifest_does_not_say_otherwise() -> None:
     assert {"inbox", "number", "contact"} <= CATALOGUE.owned
     assert "channel" not in CATALOGUE.owned

@@ -75,6 +75,10 @@ def test_a_feature_goes_with_the_action_that_it_needs_unless_a_rule_says_otherwi
     denied = grant(1, "deny", "sms", feature="sms.send")
     sending = Target(section="sms", feature="sms.send")
     assert lines(person(denied), person(denied, default="use"))[-1] == line(sending)
+    assert lines(person(denied, default="use"), person(denied))[-1] == line(sending)
+    allowed = grant(1, "use", "sms", feature="sms.send")
+    assert sending not in [one.target for one in lines(person(allowed, default="use"), person())]
+    assert lines(person(allowed, default="use"), person(default="use")) == []
 
 
 def test_the_rows_of_a_role_are_told() -> None:
@@ -222,6 +226,20 @@ def test_a_contract_and_a_tenant_are_given_by_who_has_something_there() -> None:
     in_seven = person(access=(access(1, "user", "sms"),))
     assert excess(GIFT, person(), in_seven, CATALOGUE) == Target(product="sms", contract="7")
     assert excess(in_seven, person(), in_seven, CATALOGUE) is None
+
+
+def test_a_tenant_of_which_the_giver_is_no_member_is_not_given_in() -> None:
+    member_of_one, of_both = (person(grant(1, "use", "sms"), tenants=them) for them in (("acme",), ("acme", "beta")))
+    before = person(tenants=("acme", "beta"))
+    assert excess(member_of_one, before, of_both, CATALOGUE) == Target(section="sms", tenant="beta")
+    assert excess(of_both, before, of_both, CATALOGUE) is None
+
+
+def test_a_roles_entry_is_given_in_its_own_contract() -> None:
+    in_eight = person(roles=(held(1, "full", (Target(section="sms", contract="8"), "view")),))
+    in_seven = person(roles=(held(1, "full", (SMS, "view"), contract="7"),))
+    for giver in (person(), in_seven):
+        assert excess(giver, person(), in_eight, CATALOGUE) == Target(section="sms", contract="8")
 
 
 @pytest.mark.parametrize("right", [{"route_anywhere": True}, {"tenants": ("acme",)}, {"subscribers": ("101",)}])

@@ -181,6 +181,13 @@ def test_an_item_is_in_its_own_tenant_contract_and_channel(
     assert (one.reach, one.shut) == (reach, shut)
 
 
+def test_an_item_that_is_in_no_contract_is_in_that_of_the_question() -> None:
+    someone = person(access=(access(1, "user", "contacts"),), default="read")
+    for contract, own, reach in (("7", "", "full"), ("8", "", None), ("8", "7", "full"), ("7", "8", None)):
+        known = item("a", **({"contract": own} if own else {}))
+        assert told(someone, known, contract=contract)["a"].reach == reach
+
+
 def test_the_channels_of_an_item_are_its_own_or_those_of_its_tenant() -> None:
     in_acme = held(1, "full", (Target(item="channel:phone"), "create"), tenant="acme")
     someone = person(grant(2, "use", "channels", item="channel:sms"), roles=(in_acme,), tenants=("acme",))

@@ -135,6 +135,23 @@ def test_the_rule_that_decided_is_named_with_its_target(target: dict[str, str], 
     assert (verdict.rule, verdict.target) == (UUID(int=2), Target(**target, **context))
 
 
+@pytest.mark.parametrize("target", [{}, {"feature": "sms.read"}, {"item": "inbox:a"}])
+@pytest.mark.parametrize("narrower", [{"contract": "7"}, {"tenant": "acme"}, {"contract": "7", "tenant": "acme"}])
+def test_a_contract_and_a_tenant_make_a_rule_narrower(target: dict[str, str], narrower: dict[str, str]) -> None:
+    silent = held(1, "full", (Target(product="sms"), ""))
+    target = {"section": "sms", **target}
+    someone = person(on(2, "deny", **target), on(3, "read", **target, **narrower), roles=(silent,), tenants=("acme",))
+    verdict = ask(someone, "sms.read", "inbox:a", contract="7", tenant="acme")
+    assert (verdict.allowed, verdict.rule) == (True, UUID(int=3))
+
+
+def test_a_contract_and_a_tenant_cross() -> None:
+    silent = held(1, "full", (Target(product="sms"), ""))
+    both = (on(2, "read", section="sms", contract="7"), on(3, "deny", section="sms", tenant="acme"))
+    verdict = ask(person(*both, roles=(silent,), tenants=("acme",)), "sms.read", "inbox:a", contract="7", tenant="acme")
+    assert (verdict.allowed, verdict.rule) == (False, UUID(int=3))
+
+
 def test_who_is_refused_by_rows_is_told_of_the_rule_that_does_not_reach_them() -> None:
     """A grant on an item reaches it; the level of the contract, which is next to it, has to reach the row as well."""
     level, leader = access(1, "user", "contacts"), held(4, "team", id="leader")

@@ -319,14 +319,16 @@ async def test_luke_answers_enquiries_from_different_communication_channels(mdsl
         assert await mdsl.may("Luke", "reporting.monitor.view")
 
 
-async def test_han_sees_his_department_in_the_structure(mdsl: Company) -> None:
-    """What is above his team he sees by name, who is in it only of his own: a Leader's is the own team."""
-    with step("seeing the departments and teams"):
+async def test_han_sees_all_departments_and_teams(mdsl: Company) -> None:
+    """By their names; who is in one only of his own: a Leader's is the own team."""
+    with step("seeing all the departments and teams from across their entire operations"):
         assert await mdsl.may("Han", "core.teams.view")
         assert await mdsl.may("Han", "core.staff.view", owner="Chewie")
         tree = shown((await mdsl.page("Han", "/v1/teams"))["root"])
         operations = {"staff": {mdsl["Han"], mdsl["Chewie"]}, "teams": {}}
-        assert tree == {"staff": set(), "teams": {"Management": {"staff": set(), "teams": {"Operations": operations}}}}
+        nobody: dict[str, object] = {"staff": set(), "teams": {}}
+        teams = {"Sales": nobody, "Operations": operations, "IT": nobody}
+        assert tree == {"staff": set(), "teams": {"Management": {"staff": set(), "teams": teams}}}
 
 
 # --- personnel changes ----------------------------------------------------------------------------------------
