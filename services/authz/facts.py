@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
 from services.authz.store import access as access_store
 from services.authz.store import assignments as assignment_store
-from services.authz.store import grants as grant_store
+from services.authz.store import dossiers as dossier_store
 from services.authz.store import organisations as organisation_store
 from services.authz.store import roles as role_store
-from services.authz.store import subjects as subject_store
 from services.authz.store import teams as team_store
 from shared.db import Tx
 from staffgate.contracts.authz import Role
@@ -22,7 +20,6 @@ from staffgate.decision import Facts
 from staffgate.decision.builtin import BUILT_IN
 from staffgate.decision.model import Holding, Organisation, ProductAccess
 
-T = TypeVar("T")
 _contracts = msgspec.json.Decoder(dict[str, tuple[str, ...]])
 
 
@@ -56,37 +53,34 @@ async def dossiers_of(tx: Tx, org: UUID, staff: Collection[UUID]) -> dict[UUID, 
     to be held (lock_revision).
     """
     common = await organisation_store.organisation(tx, org)
-    subjects = await subject_store.subjects(tx, org, staff) if common else []
-    if common is None or not subjects:
+    rows = await dossier_store.dossiers(tx, org, staff) if common else []
+    if common is None or not rows:
         return {}
-    ids = [subject.staff for subject in subjects]
-    grants = _by(await grant_store.grants_of(tx, org, ids), lambda row: row.staff)
-    access = _by(await access_store.access_of(tx, org, ids), lambda row: row.staff)
-    held = _by(await assignment_store.holdings_of(tx, org, ids), lambda row: row.holder)
-    roles = await _roles(tx, org, {row.role for rows in held.values() for row in rows})
-    branches = await _branches(tx, org, {subject.team for subject in subjects if subject.team})
+    read = [(row, row.read()) for row in rows]
+    roles = await _roles(tx, org, {held.role for _, rules in read for held in rules.held})
+    branches = await _branches(tx, org, {row.team for row in rows if row.team})
     organisation = Organisation(_contracts.decode(common.contracts), tuple(common.tenants))
     found = {}
-    for subject in subjects:
-        mine = [row for row in held.get(subject.staff, ()) if row.role in roles]
+    for row, rules in read:
+        mine = [held for held in rules.held if held.role in roles]
         facts = Facts(
-            staff=subject.staff,
+            staff=row.staff,
             revision=common.revision,
             org_active=True,  # identity has no way yet to switch an organisation off
-            type=subject.type,
-            status=subject.status,
-            default_level=subject.default_level,
-            route_anywhere=subject.route_anywhere,
-            grants=tuple(row.grant for row in grants.get(subject.staff, ())),
-            access=tuple(_access(row) for row in access.get(subject.staff, ())),
-            roles=tuple(_holding(row, roles[row.role]) for row in mine),
-            team=None if subject.team is None else str(subject.team),
-            teams=() if subject.team is None else branches[subject.team],
-            tenants=subject.tenants,
-            subscribers=subject.subscribers,
+            type=row.type,
+            status=row.status,
+            default_level=row.default_level,
+            route_anywhere=row.route_anywhere,
+            grants=tuple(grant.grant for grant in rules.grants),
+            access=tuple(_access(level) for level in rules.access),
+            roles=tuple(_holding(held, roles[held.role]) for held in mine),
+            team=None if row.team is None else str(row.team),
+            teams=() if row.team is None else branches[row.team],
+            tenants=row.tenants,
+            subscribers=row.subscribers,
             organisation=organisation,
         )
-        found[subject.staff] = Dossier(facts, {row.id: row.expires_at for row in mine if row.expires_at})
+        found[row.staff] = Dossier(facts, {held.id: held.expires_at for held in mine if held.expires_at})
     return found
 
 
@@ -104,13 +98,6 @@ async def facts_until(tx: Tx, org: UUID, staff: UUID, now: datetime) -> tuple[Fa
     """And when the first thing in it expires: from then on the facts are others, though nothing is announced."""
     dossier = (await dossiers_of(tx, org, [staff])).get(staff)
     return None if dossier is None else (dossier.at(now), min(dossier.moments(now), default=None))
-
-
-def _by(rows: Iterable[T], key: Callable[[T], UUID]) -> dict[UUID, list[T]]:
-    found: dict[UUID, list[T]] = {}
-    for row in rows:
-        found.setdefault(key(row), []).append(row)
-    return found
 
 
 async def _roles(tx: Tx, org: UUID, ids: set[str]) -> dict[str, Role]:

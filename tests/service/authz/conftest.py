@@ -22,7 +22,7 @@ from joserfc.jwk import OKPKey
 
 from deploy.local.databases import Urls
 from services.authz.app import Settings, build
-from services.authz.store import grants as grant_store
+from services.authz.store import dossiers as dossier_store
 from shared.bus.envelope import decode, encode, open_envelope
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Bus, Message
@@ -334,9 +334,9 @@ class Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reached, self.go = asyncio.Event(), asyncio.Event()
-        self.read = grant_store.grants_of
+        self.read = dossier_store.dossiers
         self._shut = True
-        monkeypatch.setattr(grant_store, "grants_of", self)
+        monkeypatch.setattr(dossier_store, "dossiers", self)
 
     async def __call__(self, tx: Any, org: UUID, staff: Any) -> Any:
         if self._shut:

@@ -12,7 +12,9 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from deploy.local.databases import Urls
 from staffgate.access import AUDIENCE
+from tests.conftest import fresh_database
 from tests.service.authz.conftest import IDS, ISSUER, Organisation, Someone
 from tests.service.authz.sound import Administered
 from tests.service.bad_input import raw
@@ -46,6 +48,12 @@ FOR_BOTH = {
     "show_drift",
 }
 ASKED = {"action": "sms.send", "type": "inbox", "id": "sales", "owner": "x", "destination": "inbox:sales"}
+
+
+@pytest_asyncio.fixture(scope="module")
+async def database(postgres: str) -> Urls:
+    """Its own: what is published here is in everybody's catalogue."""
+    return await fresh_database(postgres, "authz")
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from deploy.local.databases import Urls
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Message
 from staffgate.client import AuthzClient, ServiceAway
@@ -20,6 +21,7 @@ from staffgate.contracts.items import NamedItem
 from staffgate.contracts.level import DataAccess
 from staffgate.decision import Question
 from staffgate.replica import Replica
+from tests.conftest import fresh_database
 from tests.service.authz.conftest import IDS, NOBODY, Authz, Organisation, Someone, state, until
 from tests.service.authz.office import Office, change, entry, on
 
@@ -37,6 +39,12 @@ QUESTIONS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("no.such", "inbox", "sales", {}),
     ("sms.read", "no-such", "sales", {}),
 )
+
+
+@pytest_asyncio.fixture(scope="module")
+async def database(postgres: str) -> Urls:
+    """Its own: what is published here is in everybody's catalogue."""
+    return await fresh_database(postgres, "authz")
 
 
 class Wire:
