@@ -139,9 +139,9 @@ async def measure(state: Path, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--state", type=Path, default=Path(".state"))
-    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--long", action="store_true", help="300 times each instead of 30")
     arguments = parser.parse_args()
-    asyncio.run(measure(arguments.state, arguments.count))
+    asyncio.run(measure(arguments.state, 300 if arguments.long else 30))
 
 
 if __name__ == "__main__":

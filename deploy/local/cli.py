@@ -50,7 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("--long", action="store_true", help="the tests that take minutes, too")
     test.set_defaults(rest=[])
     _add(commands_of, "lint", commands.lint, "style and types")
-    _add(commands_of, "bench", commands.bench, "the benchmarks").set_defaults(rest=[])
+    _add(
+        commands_of,
+        "bench",
+        commands.bench,
+        "the benchmarks, or one: latency (needs a running suite), freshness, crowd, engine; --long for more of each",
+    ).set_defaults(rest=[])
     return parser
 
 

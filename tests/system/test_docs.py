@@ -15,7 +15,12 @@ from deploy.local.ports import free_port
 from tests.system.platform import Platform
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "tutorial" / "first-hour.md")
+# In the order in which one stands on the other.
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "tutorial" / "first-hour.md",
+    *(ROOT / "docs" / "how-to" / f"{name}.md" for name in ("administer", "ask-authz", "filter-rows")),
+)
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "=== step {} ==="
 # What is another each time.
