@@ -56,8 +56,15 @@ async def _section(work: Work, staff: UUID, name: str) -> SectionView:
 
 
 async def _live(work: Work, staff: UUID) -> list[Grant]:
-    """By the names of today, whichever they are stored by."""
-    found = [row.grant for row in await store.grants_of(work.tx, work.org, [staff])]
+    return _by_present_names(work, await _stored(work, staff))
+
+
+async def _stored(work: Work, staff: UUID) -> list[Grant]:
+    return [row.grant for row in await store.grants_of(work.tx, work.org, [staff])]
+
+
+def _by_present_names(work: Work, found: list[Grant]) -> list[Grant]:
+    """Those that have not expired, by the names of today, whichever they are stored by."""
     live = [grant for grant in found if grant.expires_at is None or grant.expires_at > work.now]
     names = [work.catalogue.canonical(grant.target) or grant.target for grant in live]
     return [msgspec.structs.replace(grant, target=target) for grant, target in zip(live, names, strict=True)]
@@ -127,17 +134,17 @@ async def _set(work: Work, change: SetGrant) -> Result:
 
 
 async def _put(work: Work, staff: UUID, wanted: Grant) -> tuple[Grant | None, Grant]:
-    present = next((grant for grant in await _live(work, staff) if grant.target == wanted.target), None)
+    stored = await _stored(work, staff)
+    present = next((grant for grant in _by_present_names(work, stored) if grant.target == wanted.target), None)
     if present is not None and (present.level, present.expires_at) == (wanted.level, wanted.expires_at):
         return present, present
     if not work.has_all:
         work.claims.append(await _claim(work, staff, wanted))
-    return present, await store.put_grant(work.tx, work.org, staff, await _renamed(work, staff, wanted))
+    return present, await store.put_grant(work.tx, work.org, staff, await _renamed(work, staff, wanted, stored))
 
 
-async def _renamed(work: Work, staff: UUID, wanted: Grant) -> Grant:
+async def _renamed(work: Work, staff: UUID, wanted: Grant, stored: list[Grant]) -> Grant:
     """In the place of one that is stored by a former name, whose id it keeps: two would both have to allow."""
-    stored = [row.grant for row in await store.grants_of(work.tx, work.org, [staff])]
     same = [grant for grant in stored if work.catalogue.canonical(grant.target) == wanted.target != grant.target]
     if not same:
         return wanted
