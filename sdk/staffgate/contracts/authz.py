@@ -78,8 +78,8 @@ class GrantList(msgspec.Struct, kw_only=True):
     gone: list[UUID] = []
 
 
-class RegisterItem(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What is left out does not apply: an inbox may have a team and no owner."""
+class ItemAttributes(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an item applies. What is left out does not: an inbox may have a team and no owner."""
 
     section: Name
     label: Label
@@ -89,6 +89,10 @@ class RegisterItem(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     tenant: Key | None = None
     contract: Key | None = None
     channel: Name | None = None
+
+
+class RegisterItem(ItemAttributes, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a product says of its item."""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

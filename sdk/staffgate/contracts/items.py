@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, ClassVar
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
-from staffgate.contracts.authz import Item, ItemId, Key, Label, Name, RegisterItem
+from staffgate.contracts.authz import Item, ItemAttributes, ItemId, Label, Name, RegisterItem
 from staffgate.contracts.event import Event, Stated
 
 BULK = 1_000
@@ -18,7 +17,7 @@ ItemName = Annotated[
 Version = Annotated[int, Meta(ge=1, le=2**53)]
 
 
-class NamedItem(RegisterItem, forbid_unknown_fields=True, kw_only=True):
+class NamedItem(RegisterItem, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An item with its name."""
 
     type: Name
@@ -57,20 +56,12 @@ class ItemList(msgspec.Struct, kw_only=True):
 # --- events ---------------------------------------------------------------------------------------------------
 
 
-class ItemState(msgspec.Struct, frozen=True, kw_only=True):
+class ItemState(ItemAttributes, frozen=True, kw_only=True):
     """`version` is the product's count of the item's changes, from 1: the newest wins, in whatever order they come."""
 
     type: Name
     id: ItemId
     version: Version
-    section: Name
-    label: Label
-    owner: UUID | None = None
-    team: UUID | None = None
-    subscriber: Key | None = None
-    tenant: Key | None = None
-    contract: Key | None = None
-    channel: Name | None = None
 
 
 class ItemRegistered(Stated[ItemState], frozen=True, kw_only=True):

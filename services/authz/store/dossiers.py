@@ -10,7 +10,7 @@ import msgspec
 from services.authz.store.access import AccessRow
 from services.authz.store.assignments import HoldingRow
 from services.authz.store.grants import GrantRow
-from services.authz.store.subjects import SubjectRow
+from services.authz.store.subjects import COLUMNS, PLACED, SubjectRow
 from shared.db import Tx
 
 
@@ -36,11 +36,7 @@ async def dossiers(tx: Tx, org: UUID, staff: Collection[UUID]) -> list[DossierRo
     """Those of them who are in the organisation, with what has expired too."""
     return await tx.all(
         DossierRow,
-        "SELECT s.staff, s.type, s.status, s.default_level, s.route_anywhere, m.team,"
-        " ARRAY(SELECT t.tenant FROM tenant_member t WHERE t.org = $1 AND t.staff = s.staff ORDER BY t.tenant) AS tenants,"
-        " ARRAY(SELECT l.subscriber FROM subscriber_link l WHERE l.org = $1 AND l.staff = s.staff"
-        " ORDER BY l.subscriber) AS subscribers,"
-        " json_build_object("
+        f"SELECT {COLUMNS}, json_build_object("
         "'grants', coalesce((SELECT json_agg(g ORDER BY g.product, g.section, g.feature, g.item, g.contract, g.tenant)"
         " FROM permission_grant g WHERE g.org = $1 AND g.staff = s.staff), '[]'),"
         " 'access', coalesce((SELECT json_agg(p ORDER BY p.contract, p.product)"
@@ -51,7 +47,6 @@ async def dossiers(tx: Tx, org: UUID, staff: Collection[UUID]) -> list[DossierRo
         " SELECT a.id, s.staff AS holder, a.staff_group, a.role, a.contract, a.tenant, a.expires_at FROM group_member m"
         " JOIN assignment a ON a.org = m.org AND a.staff_group = m.staff_group"
         " WHERE m.org = $1 AND m.staff = s.staff) h), '[]'))::text AS rules"
-        " FROM subject s LEFT JOIN team_member m ON m.org = s.org AND m.staff = s.staff"
-        " WHERE s.org = $1 AND s.staff = ANY($2)",
+        f" FROM {PLACED} WHERE s.org = $1 AND s.staff = ANY($2)",
         org, list(staff),
     )  # fmt: skip

@@ -24,6 +24,16 @@ class SubjectRow(msgspec.Struct, frozen=True, kw_only=True):
     subscribers: tuple[str, ...]
 
 
+# What is kept of a person beside their permissions; `s` is the subject, and $1 the organisation.
+COLUMNS = (
+    "s.staff, s.type, s.status, s.default_level, s.route_anywhere, m.team,"
+    " ARRAY(SELECT t.tenant FROM tenant_member t WHERE t.org = $1 AND t.staff = s.staff ORDER BY t.tenant) AS tenants,"
+    " ARRAY(SELECT l.subscriber FROM subscriber_link l WHERE l.org = $1 AND l.staff = s.staff"
+    " ORDER BY l.subscriber) AS subscribers"
+)
+PLACED = "subject s LEFT JOIN team_member m ON m.org = s.org AND m.staff = s.staff"
+
+
 async def note_subject(tx: Tx, org: UUID, state: StaffState) -> bool:
     """False where this version, or a newer one, is here already.
 
@@ -54,12 +64,7 @@ async def organisation_of_anywhere(tx: Tx, staff: UUID) -> UUID | None:
 async def subjects(tx: Tx, org: UUID, staff: Collection[UUID]) -> list[SubjectRow]:
     return await tx.all(
         SubjectRow,
-        "SELECT s.staff, s.type, s.status, s.default_level, s.route_anywhere, m.team,"
-        " ARRAY(SELECT t.tenant FROM tenant_member t WHERE t.org = $1 AND t.staff = s.staff ORDER BY t.tenant) AS tenants,"
-        " ARRAY(SELECT l.subscriber FROM subscriber_link l WHERE l.org = $1 AND l.staff = s.staff"
-        " ORDER BY l.subscriber) AS subscribers"
-        " FROM subject s LEFT JOIN team_member m ON m.org = s.org AND m.staff = s.staff"
-        " WHERE s.org = $1 AND s.staff = ANY($2)",
+        f"SELECT {COLUMNS} FROM {PLACED} WHERE s.org = $1 AND s.staff = ANY($2)",
         org, list(staff),
     )  # fmt: skip
 
