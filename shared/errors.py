@@ -28,6 +28,10 @@ class Unauthenticated(Refusal):
     """It is not known who asks, or what they showed is not good any more."""
 
 
+class NotFresh(Unauthenticated):
+    """It is known who asks, and not well enough for this: they have to show a factor again (RFC 9470)."""
+
+
 class Forbidden(Refusal):
     """It is known who asks, and they may not."""
 

@@ -31,7 +31,7 @@ from shared.clock import Clock, SystemClock
 from shared.db import Database, migrate
 from shared.db.pool import AWAY
 from shared.http import health
-from shared.http.middleware import tell
+from shared.http.middleware import telling
 from shared.http.openapi import document
 from shared.http.operation import Api, Authenticate
 from shared.ids import Ids, RandomIds
@@ -74,7 +74,7 @@ def assemble(
     checks: list[health.Check],
 ) -> Service:
     """The parts in the order in which they have to be there."""
-    app = web.Application(middlewares=[tell], client_max_size=_BODY_LIMIT)
+    app = web.Application(middlewares=[telling(settings.trusted_proxies)], client_max_size=_BODY_LIMIT)
     app.add_routes([*routes, *health.routes(checks)])
     for part in parts:
         app.cleanup_ctx.append(_entered(part))

@@ -30,6 +30,7 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     http_port: int
     log_level: str = "info"
     pool_size: int = 10
+    trusted_proxies: int = 0  # how many proxies of ours a request comes through; X-Forwarded-For is believed that far
 
 
 class ClientSettings(CommonSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,12 +1,26 @@
-"""W3C trace context: one trace id from a request through the outbox and the bus to its last effect."""
+"""W3C trace context: one trace id from a request through the outbox and the bus to its last effect; and where the
+request came from, which the audit log says of everything that it led to."""
 
 from __future__ import annotations
 
 import re
 import secrets
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 _FORMAT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The address of whoever asks, behind the proxies that are trusted, and their User-Agent."""
+
+    ip: str
+    agent: str
+
+
+NOWHERE = Source("", "")
+_source: ContextVar[Source] = ContextVar("source", default=NOWHERE)
 _current: ContextVar[str] = ContextVar("traceparent", default="")
 
 
@@ -23,3 +37,16 @@ def traceparent() -> str:
     if not _current.get():
         begin()
     return _current.get()
+
+
+def trace_id() -> str:
+    return traceparent().split("-")[1]
+
+
+def came_from(source: Source) -> None:
+    _source.set(source)
+
+
+def source() -> Source:
+    """Of the request that is being served; NOWHERE where it is none."""
+    return _source.get()

@@ -14,7 +14,7 @@ import msgspec
 from joserfc import jwk, jws
 from joserfc.errors import JoseError
 
-from staffgate.contracts.caller import Caller, Person, Product, StaffType
+from staffgate.contracts.caller import Caller, Enrolling, Person, Product, StaffType
 from staffgate.contracts.identity import KeySet
 
 # RFC 9864 renames the algorithm to Ed25519; most verifiers in use know it by the old name only.
@@ -24,6 +24,7 @@ AUDIENCE = "staffgate"
 TYPE = "at+jwt"
 ALGORITHMS = ["EdDSA"]
 LIFETIME = 300  # seconds
+ENROL = "enrol"  # the `acr` of who may do nothing yet but enrol a second factor, or change an expired password
 _LEEWAY = 30
 _MAX_TOKEN = 4096
 _REMEMBERED = 10_000
@@ -118,6 +119,13 @@ def _caller(claims: Claims) -> Caller:
         return Product(name=claims.sub)
     if not claims.roles:
         raise TokenRefused("no_role")
-    return Person(
-        staff=UUID(claims.sub), org=claims.org, type=claims.roles[0], session=claims.sid, amr=tuple(claims.amr)
+    kind = Enrolling if claims.acr == ENROL else Person
+    return kind(
+        staff=UUID(claims.sub),
+        org=claims.org,
+        type=claims.roles[0],
+        session=claims.sid,
+        amr=tuple(claims.amr),
+        acr=claims.acr,
+        auth_time=claims.auth_time,
     )

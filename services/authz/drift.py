@@ -10,7 +10,7 @@ from services.authz.store import targets as store
 from services.authz.viewers import require_view
 from shared.db import Database
 from staffgate.contracts.authz import Target
-from staffgate.contracts.caller import Caller, Person, Product
+from staffgate.contracts.caller import Person, Product
 from staffgate.contracts.catalogue import Drift, Retired, StoredTarget
 from staffgate.decision import Catalogue
 
@@ -21,7 +21,7 @@ class Drifts:
         self._catalogues = catalogues
         self._arrivals = arrivals
 
-    async def report(self, caller: Caller) -> Drift:
+    async def report(self, caller: Person | Product) -> Drift:
         """Product services see how much there is in all organisations, and people what there is in theirs."""
         if isinstance(caller, Product):
             async with self._db.begin_anywhere() as tx:

@@ -10,7 +10,8 @@ from pathlib import Path
 import aiohttp
 
 from services.identity.api import api
-from services.identity.factors import Factors
+from services.identity.codes import Codes
+from services.identity.devices import Devices
 from services.identity.keys import Signer
 from services.identity.links import Links
 from services.identity.logins import Logins
@@ -19,9 +20,11 @@ from services.identity.organisations import Organisations
 from services.identity.passwords import Passwords
 from services.identity.permits import OwnToken, Permits
 from services.identity.products import Products, read_products
+from services.identity.proofs import Proofs
 from services.identity.service import Identity
 from services.identity.sessions import Sessions
 from services.identity.staff import StaffAccounts
+from services.identity.totp import Totp
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.db import Database
@@ -94,15 +97,17 @@ def _identity(settings: Settings, db: Database, passwords: Passwords, permits: P
     verifier.trust(signer.public())
     code_key = base64.b64decode(settings.code_key)
     messages = Messages(Sealer(settings.seal_key), settings.public_url)
-    links = Links(db, messages, passwords)
+    links = Links(db, messages, passwords, Devices())
     sessions = Sessions(db, signer, verifier, code_key)
-    factors = Factors(db, Opener(settings.factor_key))
+    totp = Totp(db, Opener(settings.factor_key), sessions, messages)
+    codes = Codes(db, messages, code_key)
+    proofs = Proofs(db, totp, codes)
     return Identity(
         organisations=Organisations(db, links),
-        staff=StaffAccounts(db, links, permits),
+        staff=StaffAccounts(db, links, permits, sessions),
         links=links,
-        logins=Logins(db, passwords, factors, messages, sessions, code_key),
-        factors=factors,
+        logins=Logins(db, passwords, proofs, codes, sessions),
+        totp=totp,
         sessions=sessions,
         products=Products(read_products(settings.products), signer),
         signer=signer,

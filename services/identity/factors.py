@@ -1,73 +1,46 @@
-"""Second factors that a person enrols: the authenticator app (RFC 6238)."""
+"""Which second factors somebody can use: those that they have, as far as their organisation allows them."""
 
 from __future__ import annotations
 
-import hmac
-from datetime import datetime
+from collections.abc import Collection
 
-import pyotp
-
-from services.identity.store import organisations as organisation_store
-from services.identity.store import staff as store
+from services.identity.store.organisations import OrganisationRow
 from services.identity.store.staff import StaffRow
-from shared.db import Database, Tx
-from shared.errors import Conflict, Invalid, NotFound
-from shared.sealing import Opener
-from staffgate.contracts.caller import Person
-from staffgate.contracts.identity import TotpEnrolment
-
-_SECRET_LENGTH = 32  # base32 characters: 160 bits (RFC 4226 R6)
-_STEP = 30
-_WINDOW = 1  # steps to either side, for clocks that are a little off
+from services.identity.telephone import masked
+from staffgate.contracts.caller import StaffType
+from staffgate.contracts.identity import Factor, FactorKind, FactorRule
 
 
-class Factors:
-    """Secrets rest sealed to identity's own key, which is not in the database."""
-
-    def __init__(self, db: Database, opener: Opener) -> None:
-        self._db = db
-        self._opener = opener
-
-    async def enrol_totp(self, caller: Person) -> TotpEnrolment:
-        """A fresh secret, shown this once; it counts when a code from it has been confirmed."""
-        secret = self._db.ids.base32(_SECRET_LENGTH)
-        async with self._db.begin(caller.org) as tx:
-            person = _found(await store.lock_staff(tx, caller.org, caller.staff))
-            organisation = await organisation_store.organisation(tx, caller.org)
-            if not await store.enrol_totp(tx, caller.org, caller.staff, self._seal(person, secret)):
-                raise Conflict("totp_enrolled", "An authenticator app is enrolled already.")
-        name = f"{organisation.name}: {person.username}" if organisation else person.username
-        return TotpEnrolment(secret=secret, uri=pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="Staffgate"))
-
-    async def confirm_totp(self, caller: Person, code: str) -> None:
-        async with self._db.begin(caller.org) as tx:
-            person = _found(await store.lock_staff(tx, caller.org, caller.staff))
-            if not await self.check_totp(tx, person, code):
-                raise Invalid("code_wrong", "The code is wrong; enter the one that the app shows now.")
-            await store.confirm_totp(tx, caller.org, caller.staff, self._db.clock.now())
-
-    async def check_totp(self, tx: Tx, person: StaffRow, code: str) -> bool:
-        """True once for a time step: a code that was seen over a shoulder is worth nothing."""
-        if person.totp_sealed is None:
-            return False
-        secret = self._opener.open(person.totp_sealed, str(person.id)).decode()
-        step = _matching_step(secret, code, self._db.clock.now())
-        return step is not None and await store.use_totp_step(tx, person.org, person.id, step)
-
-    def _seal(self, person: StaffRow, secret: str) -> str:
-        return self._opener.seal(secret.encode(), str(person.id))
+def rule_of(person: StaffRow, organisation: OrganisationRow) -> FactorRule:
+    """Administrators, the owner among them, have a rule of their own."""
+    policy = organisation.policy
+    return policy.standard if person.type is StaffType.STANDARD else policy.administrators
 
 
-def _matching_step(secret: str, code: str, now: datetime) -> int | None:
-    """The time step that the code belongs to. Every step of the window is compared, found or not."""
-    totp = pyotp.TOTP(secret)
-    present = int(now.timestamp()) // _STEP
-    steps = range(present - _WINDOW, present + _WINDOW + 1)
-    matching = [step for step in steps if hmac.compare_digest(totp.generate_otp(step), code)]
-    return matching[-1] if matching else None
+def usable(person: StaffRow, organisation: OrganisationRow, enrolled: Collection[FactorKind]) -> list[Factor]:
+    """The strongest first. `enrolled`: of passkeys and recovery codes, what the person has."""
+    allowed = rule_of(person, organisation).allowed
+    return [factor for factor in _had(person, enrolled) if factor.kind in allowed]
 
 
-def _found(person: StaffRow | None) -> StaffRow:
-    if person is None:
-        raise NotFound("not_found", "There is no such account.")
-    return person
+def to_enrol_by(person: StaffRow) -> list[Factor]:
+    """What has to do for somebody who has no factor that is allowed, until they have enrolled one: the address that
+    their activation has confirmed."""
+    return [_email(person)] if person.email_confirmed_at else []
+
+
+def _had(person: StaffRow, enrolled: Collection[FactorKind]) -> list[Factor]:
+    """A code goes to an address or number only that was confirmed."""
+    had = [Factor(kind=FactorKind.PASSKEY)] if FactorKind.PASSKEY in enrolled else []
+    had += [Factor(kind=FactorKind.TOTP)] if person.totp_confirmed_at else []
+    had += [Factor(kind=FactorKind.RECOVERY)] if FactorKind.RECOVERY in enrolled else []
+    if person.mobile and person.mobile_confirmed_at:
+        had.append(Factor(kind=FactorKind.SMS, hint=masked(person.mobile)))
+    if person.email_confirmed_at:
+        had.append(_email(person))
+    return had
+
+
+def _email(person: StaffRow) -> Factor:
+    name, _, domain = person.email.rpartition("@")
+    return Factor(kind=FactorKind.EMAIL, hint=f"{name[:1]}***@{domain}")

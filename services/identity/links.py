@@ -11,7 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from services.identity import handle
+from services.identity import audit, handle
+from services.identity.audit import Act
+from services.identity.devices import Devices
 from services.identity.messages import Messages, login_name
 from services.identity.passwords import Passwords, require_strength
 from services.identity.store import links as store
@@ -35,10 +37,11 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Links:
-    def __init__(self, db: Database, messages: Messages, passwords: Passwords) -> None:
+    def __init__(self, db: Database, messages: Messages, passwords: Passwords, devices: Devices) -> None:
         self._db = db
         self._messages = messages
         self._passwords = passwords
+        self._devices = devices
 
     async def send(self, tx: Tx, person: StaffRow, organisation: OrganisationRow, purpose: LinkPurpose) -> datetime:
         """Issue a link in the caller's transaction; the older ones of that purpose are dead. When it expires."""
@@ -53,7 +56,7 @@ class Links:
             expires_at=expires_at,
         )
         await store.replace_link(tx, person.org, new, now)
-        await self._messages.send_link(tx, person, organisation, purpose, id, token, expires_at)
+        await self._messages.send_link(tx, person, organisation, purpose, id, token, expires_at, person.email)
         return expires_at
 
     async def read(self, token: str) -> Invitation:
@@ -76,7 +79,9 @@ class Links:
             if active is None:
                 raise _dead()
             await tx.emit(StaffActivated(org=person.org, state=active.state))
-        return Activated(login=login_name(organisation, active))
+            audit.note(tx, person.org, Act.USER_ACTIVATED, by=person.id, about=person.id)
+            device = await self._devices.remember(tx, active)
+        return Activated(login=login_name(organisation, active), device=device)
 
     async def _look_up(self, token: str) -> tuple[StaffRow, OrganisationRow]:
         org = handle.organisation(token)

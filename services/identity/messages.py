@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -10,9 +10,22 @@ import msgspec
 
 from services.identity.store.organisations import OrganisationRow
 from services.identity.store.staff import StaffRow
+from shared import trace
 from shared.db import Tx
 from shared.sealing import Sealer
-from staffgate.contracts.identity import CodeIssued, CodeMessage, LinkIssued, LinkMessage, LinkPurpose
+from staffgate.contracts.identity import (
+    CodeIssued,
+    CodeMessage,
+    LinkIssued,
+    LinkMessage,
+    LinkPurpose,
+    NoticeIssued,
+    NoticeKind,
+    NoticeMessage,
+)
+
+_PATHS = {LinkPurpose.EMAIL: "confirm-email", LinkPurpose.RESET: "set-password"}
+_NOTICE_LIFETIME = timedelta(days=2)  # what happened three days ago is no news
 
 
 class Messages:
@@ -24,14 +37,14 @@ class Messages:
 
     async def send_link(
         self, tx: Tx, person: StaffRow, organisation: OrganisationRow, purpose: LinkPurpose, id: UUID, token: str,
-        expires_at: datetime,
+        expires_at: datetime, to: str,
     ) -> None:  # fmt: skip
         message = LinkMessage(
-            to=person.email,
+            to=to,
             name=person.name,
             organisation=organisation.name,
             login=login_name(organisation, person),
-            url=f"{self._public_url}/activate?token={token}",
+            url=f"{self._public_url}/{_PATHS.get(purpose, 'activate')}?token={token}",
         )
         await tx.emit(
             LinkIssued(
@@ -46,10 +59,11 @@ class Messages:
 
     async def send_code(
         self, tx: Tx, person: StaffRow, organisation: OrganisationRow, channel: Literal["email", "sms"], id: UUID,
-        code: str, expires_at: datetime,
+        code: str, expires_at: datetime, *, to: str = "", purpose: str = "login",
     ) -> None:  # fmt: skip
-        to = person.email if channel == "email" else person.mobile or ""
-        message = CodeMessage(to=to, name=person.name, organisation=organisation.name, code=code)
+        """To the person's own address of that channel, unless another is to be confirmed."""
+        to = to or (person.email if channel == "email" else person.mobile or "")
+        message = CodeMessage(to=to, name=person.name, organisation=organisation.name, code=code, purpose=purpose)
         await tx.emit(
             CodeIssued(
                 org=person.org,
@@ -61,7 +75,27 @@ class Messages:
             )
         )
 
-    def _seal(self, message: LinkMessage | CodeMessage, id: UUID) -> str:
+    async def send_notice(
+        self, tx: Tx, person: StaffRow, organisation: OrganisationRow, kind: NoticeKind, *, to: str = "", **facts: str
+    ) -> None:
+        """Tell a person what happened to their account. Where and when goes with it; who has no portal gets none."""
+        source, now, id = trace.source(), tx.database.clock.now(), tx.database.ids.uuid()
+        known = {"ip": source.ip, "agent": source.agent, "at": now.strftime("%Y-%m-%d %H:%M UTC")}
+        message = NoticeMessage(
+            to=to or person.email, name=person.name, organisation=organisation.name, facts=known | facts
+        )
+        await tx.emit(
+            NoticeIssued(
+                org=person.org,
+                staff=person.id,
+                notice=id,
+                kind=kind,
+                expires_at=now + _NOTICE_LIFETIME,
+                sealed=self._seal(message, id),
+            )
+        )
+
+    def _seal(self, message: LinkMessage | CodeMessage | NoticeMessage, id: UUID) -> str:
         return self._sealer.seal(msgspec.json.encode(message), str(id))
 
 

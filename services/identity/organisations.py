@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from services.identity import names
+from services.identity import audit, names
+from services.identity.audit import Act
 from services.identity.links import Links
+from services.identity.store import audit as audit_store
 from services.identity.store import organisations as store
 from services.identity.store import staff as staff_store
 from services.identity.store.organisations import OrganisationRow
@@ -40,6 +42,9 @@ class Organisations:
             type=StaffType.OWNER,
             username=wanted.owner.username,
             username_key=names.key(wanted.owner.username),
+            extension=None,
+            portal=True,
+            weblink=ids.secret(),
             name=wanted.owner.name.strip(),
             email=wanted.owner.email,
             mobile=e164(wanted.owner.mobile),
@@ -50,12 +55,15 @@ class Organisations:
             await store.add_organisation(tx, org, wanted.name.strip(), number, now)
             if not await store.take_name(tx, org, names.key(number), "number"):
                 raise Conflict("number_taken", "Try again.")
+            await audit_store.open_log(tx, org)
+            await staff_store.take_name(tx, org, owner.username_key)
             person = await staff_store.add_staff(tx, org, owner, now)
             organisation = await store.organisation(tx, org)
             assert person is not None
             assert organisation is not None
             await tx.emit(OrganisationRegistered(org=org, state=_state(organisation)))
             await tx.emit(StaffAdded(org=org, state=person.state))
+            audit.note(tx, org, Act.ORG_REGISTERED, by=person.id, about=person.id)
             await self._links.send(tx, person, organisation, LinkPurpose.CONFIRM)
         return Registration(organisation=org, number=number)
 
@@ -71,6 +79,7 @@ class Organisations:
                 raise Conflict("username_selected", "The organisation's username is selected once and never changed.")
             if not await store.take_name(tx, caller.org, names.key(username), "username"):
                 raise Conflict("username_taken", "Another organisation has, or had, this username; choose another.")
+            audit.note(tx, caller.org, Act.ORG_NAMED, by=caller, username=username)
             await tx.emit(OrganisationNamed(org=caller.org, state=_state(named)))
         return _shown(named)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.identity.factors import Factors
 from services.identity.keys import Signer
 from services.identity.links import Links
 from services.identity.logins import Logins
@@ -12,6 +11,7 @@ from services.identity.organisations import Organisations
 from services.identity.products import Products
 from services.identity.sessions import Sessions
 from services.identity.staff import StaffAccounts
+from services.identity.totp import Totp
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Identity:
     staff: StaffAccounts
     links: Links
     logins: Logins
-    factors: Factors
+    totp: Totp
     sessions: Sessions
     products: Products
     signer: Signer

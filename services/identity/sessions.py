@@ -1,30 +1,29 @@
-"""Sessions: opened by a second factor, kept by refresh tokens that rotate, ended for everybody at once."""
+"""Sessions: opened by what was proved, kept by refresh tokens that rotate, ended for everybody at once."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import handle
+from services.identity import audit, handle, networks
+from services.identity.audit import Act
+from services.identity.evidence import Evidence
 from services.identity.keys import Signer
 from services.identity.store import sessions as store
-from services.identity.store.sessions import SessionRow
+from services.identity.store.organisations import OrganisationRow, read_policy
+from services.identity.store.sessions import NewSession, SessionRow
 from services.identity.store.staff import StaffRow
+from shared import trace
 from shared.db import Database, Tx
-from shared.errors import Malformed, Unauthenticated
+from shared.errors import Malformed, NotFound, Unauthenticated
 from staffgate.access import LIFETIME, TokenRefused, Verifier
-from staffgate.contracts.caller import Caller, Person, StaffType
-from staffgate.contracts.identity import FactorKind, Revocations, SessionsEnded, Tokens
+from staffgate.contracts.caller import Caller, Enrolling, Person, Product, StaffType
+from staffgate.contracts.identity import Revocations, Session, SessionList, SessionsEnded, Tokens
 
-_ABSOLUTE = timedelta(hours=24)
-_IDLE = timedelta(hours=1)
 _RETRY = timedelta(seconds=10)  # an answer can get lost, and two tabs can ask at once
 _SKEW = timedelta(seconds=60)
-
-# How the person was authenticated (RFC 8176). E-mail is no out-of-band factor (SP 800-63B-4 section 3.1.3.1): it never
-# reaches aal2, though it is offered.
-_AMR = {FactorKind.TOTP: ["pwd", "otp"], FactorKind.SMS: ["pwd", "sms"], FactorKind.EMAIL: ["pwd", "email"]}
-_ACR = {FactorKind.TOTP: "aal2", FactorKind.SMS: "aal2", FactorKind.EMAIL: "aal1+"}
+_ENROLLING = timedelta(minutes=15)  # for a session in which only a factor can be enrolled
 
 
 class Sessions:
@@ -34,23 +33,28 @@ class Sessions:
         self._verifier = verifier
         self._key = key
 
-    async def open(self, tx: Tx, person: StaffRow, factor: FactorKind, ip: str, agent: str) -> Tokens:
+    async def open(
+        self, tx: Tx, person: StaffRow, organisation: OrganisationRow, proved: Evidence, *, device: UUID | None = None
+    ) -> Tokens:
         """In the caller's transaction, which holds the person's row: nobody is suspended in between."""
-        now, id = self._db.clock.now(), self._db.ids.uuid()
-        new = store.NewSession(
-            id=id,
-            staff=person.id,
-            amr=_AMR[factor],
-            acr=_ACR[factor],
-            ip=ip,
-            agent=agent,
-            expires_at=now + _ABSOLUTE,
-        )
-        await store.add_session(tx, person.org, new, now)
-        refresh = handle.issue(self._db.ids, person.org)
-        await store.add_refresh(tx, person.org, handle.digest(refresh), id, now)
-        access = self._access(person.org, id, person.id, person.type, new.amr, new.acr, int(now.timestamp()))
-        return Tokens(access_token=access, token_type="Bearer", expires_in=LIFETIME, refresh_token=refresh)  # noqa: S106
+        now = self._db.clock.now()
+        limit = _ENROLLING if proved.enrolling else timedelta(hours=organisation.policy.session.absolute_hours)
+        return await self._open(tx, person, proved, device=device, created_at=now, expires_at=now + limit)
+
+    async def raise_assurance(self, tx: Tx, person: StaffRow, organisation: OrganisationRow, caller: Person | Enrolling, proved: Evidence) -> Tokens:  # fmt: skip
+        """A new session in the place of the caller's (ASVS 7.2.4), which ends no later. One that could only enrol becomes
+        a whole one. In the caller's transaction, which holds the person's row."""
+        now = self._db.clock.now()
+        old = await store.live_session(tx, caller.org, caller.session, now)
+        if old is None or not await store.end_session(tx, caller.org, person.id, old.id, "raised", now):
+            raise _refused()
+        await tx.emit(SessionsEnded(org=caller.org, staff=person.id, sessions=[old.id]))
+        if isinstance(caller, Enrolling):
+            return await self.open(tx, person, organisation, proved, device=old.device)
+        return await self._open(
+            tx, person, proved.on_top_of(old.amr, old.acr), device=old.device, created_at=old.created_at,
+            expires_at=old.expires_at,
+        )  # fmt: skip
 
     async def refresh(self, token: str) -> Tokens:
         """The next pair. Asked again within ten seconds the same one; later, somebody else has it: the session ends."""
@@ -62,44 +66,61 @@ class Sessions:
             session = await self._rotate(tx, org, token, next_token)
         if session is None:
             raise _invalid_grant()
-        authenticated = int(session.created_at.timestamp())
-        access = self._access(org, session.id, session.staff, session.type, session.amr, session.acr, authenticated)
-        return Tokens(access_token=access, token_type="Bearer", expires_in=LIFETIME, refresh_token=next_token)  # noqa: S106
+        return self._tokens(org, session, session.staff, session.type, next_token)
 
     async def _rotate(self, tx: Tx, org: UUID, token: str, next_token: str) -> SessionRow | None:
         now, digest = self._db.clock.now(), handle.digest(token)
         shown = await store.lock_refresh(tx, org, digest)
         if shown is None:
             return None
-        session = await store.live_session(tx, org, shown.session, now, now - _IDLE)
-        if session is None:
+        session = await store.live_session(tx, org, shown.session, now)
+        if session is None or is_idle(session, now) or not is_within(session):
             return None
         if shown.used_at is not None and now - shown.used_at > _RETRY:
-            await self._end(tx, org, session.id, session.staff, "refresh_token_reused")
+            await self._reused(tx, org, session)
             return None
         await store.use_refresh(tx, org, digest, now)
         await store.add_refresh(tx, org, handle.digest(next_token), session.id, now)
         await store.touch_session(tx, org, session.id, now)
         return session
 
-    async def log_out(self, caller: Person) -> None:
-        async with self._db.begin(caller.org) as tx:
-            await self._end(tx, caller.org, caller.session, caller.staff, "logged_out")
+    async def _reused(self, tx: Tx, org: UUID, session: SessionRow) -> None:
+        """Two have the token, and one of them is not the person."""
+        audit.note(tx, org, Act.TOKEN_REUSED, about=session.staff, ok=False, session=str(session.id))
+        await self.end(tx, org, session.staff, [session.id], "refresh_token_reused")
 
-    async def authenticate(self, token: str) -> Caller:
-        """identity owns the sessions, so it looks: what ended is over at once here."""
-        try:
-            caller = self._verifier.verify(token)
-        except TokenRefused as fault:
-            raise Unauthenticated("token_refused", f"This access token is not accepted ({fault}).") from fault
-        if isinstance(caller, Person):
-            now = self._db.clock.now()
-            async with self._db.begin(caller.org) as tx:
-                # The idle limit is the refresh token's matter: an access token in use is not idle.
-                live = await store.live_session(tx, caller.org, caller.session, now, now - _ABSOLUTE)
-            if live is None:
-                raise Unauthenticated("token_refused", "This access token is not accepted (session_ended).")
-        return caller
+    # --- looking and ending -----------------------------------------------------------------------------------
+
+    async def list(self, caller: Person, staff: UUID) -> SessionList:
+        now = self._db.clock.now()
+        async with self._db.begin(caller.org) as tx:
+            rows = await store.live_sessions_of(tx, caller.org, staff, now)
+        return SessionList(sessions=[_shown(row, caller.session) for row in rows if not is_idle(row, now)])
+
+    async def log_out(self, caller: Person | Enrolling) -> None:
+        await self.end_own(caller, caller.session)
+
+    async def end_own(self, caller: Person | Enrolling, session: UUID) -> None:
+        async with self._db.begin(caller.org) as tx:
+            if not await self.end(tx, caller.org, caller.staff, [session], "logged_out"):
+                raise NotFound("not_found", "You have no session of that id.")
+            audit.note(tx, caller.org, Act.LOGGED_OUT, by=caller, about=caller.staff, session=str(session))
+
+    async def end(self, tx: Tx, org: UUID, staff: UUID, sessions: Sequence[UUID], reason: str) -> Sequence[UUID]:
+        """Of these, those that are not over yet; told to every service with the commit."""
+        now = self._db.clock.now()
+        ended = [id for id in sessions if await store.end_session(tx, org, staff, id, reason, now)]
+        return await self._tell(tx, org, staff, ended)
+
+    async def end_all(self, tx: Tx, org: UUID, staff: UUID, reason: str, *, but: UUID | None = None) -> Sequence[UUID]:
+        """Everything that the person is signed in with."""
+        ended = await store.end_sessions_of(tx, org, staff, reason, self._db.clock.now(), but=but)
+        return await self._tell(tx, org, staff, ended)
+
+    async def _tell(self, tx: Tx, org: UUID, staff: UUID, ended: Sequence[UUID]) -> Sequence[UUID]:
+        if ended:
+            await tx.emit(SessionsEnded(org=org, staff=staff, sessions=[*ended]))
+        return ended
 
     async def ended(self) -> Revocations:
         """Of which an access token may still be unexpired somewhere."""
@@ -107,16 +128,84 @@ class Sessions:
         async with self._db.begin_anywhere() as tx:
             return Revocations(sessions=await store.ended_since_anywhere(tx, since))
 
-    async def _end(self, tx: Tx, org: UUID, id: UUID, staff: UUID, reason: str) -> None:
-        if await store.end_session(tx, org, id, reason, self._db.clock.now()):
-            await tx.emit(SessionsEnded(org=org, staff=staff, sessions=[id]))
+    # --- who shows a token ------------------------------------------------------------------------------------
 
-    def _access(
-        self, org: UUID, session: UUID, staff: UUID, type: StaffType, amr: list[str], acr: str, authenticated: int
-    ) -> str:
-        return self._signer.sign(
-            str(staff), "staffgate", org=org, sid=session, roles=[type], amr=amr, acr=acr, auth_time=authenticated
+    async def authenticate(self, token: str) -> Caller:
+        """identity owns the sessions, so it looks: what ended is over at once here, and so is what comes from outside
+        the organisation's networks."""
+        try:
+            caller = self._verifier.verify(token)
+        except TokenRefused as fault:
+            raise Unauthenticated("token_refused", f"This access token is not accepted ({fault}).") from fault
+        if isinstance(caller, Product):
+            return caller
+        async with self._db.begin(caller.org) as tx:
+            # The idle limit is the refresh token's matter: an access token in use is not idle.
+            live = await store.live_session(tx, caller.org, caller.session, self._db.clock.now())
+        if live is None or not is_within(live):
+            raise _refused()
+        return caller
+
+    # --- making tokens ----------------------------------------------------------------------------------------
+
+    async def _open(
+        self, tx: Tx, person: StaffRow, proved: Evidence, *, device: UUID | None, created_at: datetime,
+        expires_at: datetime,
+    ) -> Tokens:  # fmt: skip
+        now, source = self._db.clock.now(), trace.source()
+        new = NewSession(
+            id=self._db.ids.uuid(),
+            staff=person.id,
+            amr=proved.amr,
+            acr=proved.acr,
+            ip=source.ip,
+            agent=source.agent,
+            device=device,
+            created_at=created_at,
+            authenticated_at=now,
+            expires_at=expires_at,
         )
+        await store.add_session(tx, person.org, new, now)
+        refresh = handle.issue(self._db.ids, person.org)
+        await store.add_refresh(tx, person.org, handle.digest(refresh), new.id, now)
+        return self._tokens(person.org, new, person.id, person.type, refresh)
+
+    def _tokens(
+        self, org: UUID, session: SessionRow | NewSession, staff: UUID, type: StaffType, refresh: str
+    ) -> Tokens:
+        access = self._signer.sign(
+            str(staff), "staffgate", org=org, sid=session.id, roles=[type], amr=session.amr, acr=session.acr,
+            auth_time=int(session.authenticated_at.timestamp()),
+        )  # fmt: skip
+        return Tokens(access_token=access, token_type="Bearer", expires_in=LIFETIME, refresh_token=refresh)  # noqa: S106
+
+
+def is_idle(session: SessionRow, now: datetime) -> bool:
+    rule = read_policy(session.security).session
+    return now - session.used_at >= timedelta(minutes=rule.idle_minutes)
+
+
+def is_within(session: SessionRow) -> bool:
+    """Does whoever asks now come from where the organisation allows?"""
+    return networks.within(trace.source().ip, read_policy(session.security).networks)
+
+
+def _shown(row: SessionRow, present: UUID) -> Session:
+    return Session(
+        id=row.id,
+        ip=row.ip,
+        agent=row.agent,
+        created_at=row.created_at,
+        used_at=row.used_at,
+        expires_at=row.expires_at,
+        amr=row.amr,
+        acr=row.acr,
+        present=row.id == present,
+    )
+
+
+def _refused() -> Unauthenticated:
+    return Unauthenticated("token_refused", "This access token is not accepted (session_ended).")
 
 
 def _invalid_grant() -> Malformed:

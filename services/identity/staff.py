@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
-from services.identity import names
+from services.identity import audit, names
+from services.identity.audit import Act
 from services.identity.links import Links
 from services.identity.permits import Permits, nobody
+from services.identity.sessions import Sessions
 from services.identity.store import logins as login_store
 from services.identity.store import organisations as organisation_store
-from services.identity.store import sessions as session_store
 from services.identity.store import staff as store
 from services.identity.store.staff import StaffRow
 from services.identity.telephone import e164
 from shared.db import Database, Tx
-from shared.errors import Conflict, Forbidden
+from shared.errors import Conflict, Forbidden, Invalid
 from staffgate.contracts.caller import Person, StaffType
 from staffgate.contracts.identity import (
     ActivationSent,
     AddStaff,
     LinkPurpose,
-    SessionsEnded,
     Staff,
     StaffAdded,
     StaffList,
@@ -32,20 +33,25 @@ from staffgate.contracts.level import Level
 
 
 class StaffAccounts:
-    def __init__(self, db: Database, links: Links, permits: Permits) -> None:
+    def __init__(self, db: Database, links: Links, permits: Permits, sessions: Sessions) -> None:
         self._db = db
         self._links = links
         self._permits = permits
+        self._sessions = sessions
 
     async def add(self, caller: Person, wanted: AddStaff) -> Staff:
         """The new person is invited; nothing is sent until somebody asks for it, so permissions can be set before."""
         await self._permits.require(caller, "create")
         _require_no_more_than_own(caller, wanted)
+        username = _username(wanted)
         new = store.NewStaff(
             id=self._db.ids.uuid(),
             type=StaffType(wanted.type),
-            username=wanted.username,
-            username_key=names.key(wanted.username),
+            username=username,
+            username_key=names.key(username),
+            extension=wanted.extension,
+            portal=wanted.portal,
+            weblink=self._db.ids.secret(),
             name=wanted.name.strip(),
             email=wanted.email,
             mobile=e164(wanted.mobile),
@@ -53,24 +59,30 @@ class StaffAccounts:
             route_anywhere=wanted.route_anywhere,
         )
         async with self._db.begin(caller.org) as tx:
+            if not await store.take_name(tx, caller.org, new.username_key):
+                detail = "Somebody in your organisation has, or had, this username; choose another."
+                raise Conflict("username_taken", detail)
             person = await store.add_staff(tx, caller.org, new, self._db.clock.now())
             if person is None:
-                raise Conflict("username_taken", "Somebody in your organisation has this username; choose another.")
+                raise Conflict("extension_taken", "Somebody in your organisation has this extension; choose another.")
             await tx.emit(StaffAdded(org=caller.org, state=person.state))
-        return shown(person)
+            audit.note(tx, caller.org, Act.USER_CREATED, by=caller, about=person.id, type=person.type)
+        return shown(person, self._db.clock.now())
 
     async def list(self, caller: Person) -> StaffList:
         """Those whom the caller may view."""
         rows = await self._permits.rows(caller)
         async with self._db.begin(caller.org) as tx:
-            return StaffList(staff=[shown(row) for row in await store.staff_within(tx, caller.org, rows)])
+            return StaffList(
+                staff=[shown(row, self._db.clock.now()) for row in await store.staff_within(tx, caller.org, rows)]
+            )
 
     async def show(self, caller: Person, id: UUID) -> Staff:
         """Everybody sees their own account, whatever authz says."""
         if id != caller.staff:
             await self._permits.require_over(caller, "view", id)
         async with self._db.begin(caller.org) as tx:
-            return shown(_found(await store.staff(tx, caller.org, id)))
+            return shown(_found(await store.staff(tx, caller.org, id)), self._db.clock.now())
 
     async def send_activation(self, caller: Person, id: UUID) -> ActivationSent:
         """Any time, and again at will: the newest link is the only one that works."""
@@ -85,6 +97,7 @@ class StaffAccounts:
             purpose = LinkPurpose.CONFIRM if person.type is StaffType.OWNER else LinkPurpose.ACTIVATE
             expires_at = await self._links.send(tx, person, organisation, purpose)
             count = await store.count_activation(tx, caller.org, id, now)
+            audit.note(tx, caller.org, Act.ACTIVATION_SENT, by=caller, about=id)
         return ActivationSent(sent_at=now, sent_count=count, expires_at=expires_at)
 
     async def suspend(self, caller: Person, id: UUID) -> Staff:
@@ -103,11 +116,10 @@ class StaffAccounts:
                 raise Conflict("last_administrator", "This is the last active administrator; somebody has to be left.")
             changed = await self._change(tx, person, StaffStatus.ACTIVE, StaffStatus.SUSPENDED)
             await tx.emit(StaffSuspended(org=caller.org, state=changed.state))
-            ended = await session_store.end_sessions_of(tx, caller.org, id, "suspended", self._db.clock.now())
+            await self._sessions.end_all(tx, caller.org, id, "suspended")
             await login_store.end_logins_of(tx, caller.org, id, self._db.clock.now())
-            if ended:
-                await tx.emit(SessionsEnded(org=caller.org, staff=id, sessions=ended))
-        return shown(changed)
+            audit.note(tx, caller.org, Act.USER_SUSPENDED, by=caller, about=id)
+        return shown(changed, self._db.clock.now())
 
     async def reactivate(self, caller: Person, id: UUID) -> Staff:
         """The account works again; the person logs in anew."""
@@ -117,7 +129,8 @@ class StaffAccounts:
             _require_not_above(caller, person.type)
             changed = await self._change(tx, person, StaffStatus.SUSPENDED, StaffStatus.ACTIVE)
             await tx.emit(StaffReactivated(org=caller.org, state=changed.state))
-        return shown(changed)
+            audit.note(tx, caller.org, Act.USER_REACTIVATED, by=caller, about=id)
+        return shown(changed, self._db.clock.now())
 
     async def _change(self, tx: Tx, person: StaffRow, old: StaffStatus, new: StaffStatus) -> StaffRow:
         changed = await store.set_status(tx, person.org, person.id, old, new)
@@ -126,12 +139,18 @@ class StaffAccounts:
         return changed
 
 
-def shown(row: StaffRow) -> Staff:
+def shown(row: StaffRow, now: datetime) -> Staff:
     return Staff(
         id=row.id,
         type=row.type,
         status=row.status,
+        locked=row.locked(now),
         username=row.username,
+        extension=row.extension,
+        portal=row.portal,
+        roles=row.role_names,
+        team=row.team_name,
+        availability=row.availability,
         name=row.name,
         email=row.email,
         mobile=row.mobile,
@@ -141,6 +160,14 @@ def shown(row: StaffRow) -> Staff:
         activation_sent_count=row.activation_sent_count,
         version=row.version,
     )
+
+
+def _username(wanted: AddStaff) -> str:
+    if wanted.username is not None:
+        return wanted.username
+    if wanted.extension is None:
+        raise Invalid("username_missing", "Give a username, or an extension that it is taken from.")
+    return wanted.extension
 
 
 def _require_not_above(caller: Person, type: StaffType) -> None:

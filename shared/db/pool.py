@@ -44,6 +44,7 @@ class Tx:
         self.database = database
         self.org = org
         self.emitted = 0
+        self._closing: list[Callable[[], Awaitable[None]]] = []
 
     async def one(self, kind: type[Row], sql: str, *args: object) -> Row | None:
         """The first row as `kind`, a msgspec Struct whose fields carry the columns' names."""
@@ -69,6 +70,15 @@ class Tx:
         """Make the event part of this transaction: it leaves if, and only if, the change is committed."""
         await self.database.write_event(self, event)
         self.emitted += 1
+
+    def at_the_end(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this just before the commit: a row that everybody in the organisation needs is then held for one statement,
+        and never while another is waited for, which two orders of locking would make a deadlock."""
+        self._closing.append(work)
+
+    async def close(self) -> None:
+        for work in self._closing:
+            await work()
 
 
 WriteEvent = Callable[[Tx, Event], Awaitable[None]]
@@ -128,6 +138,7 @@ class Database:
                 tx = Tx(connection, org, self)
                 try:
                     yield tx
+                    await tx.close()
                 except BaseException:
                     if not connection.is_closed():
                         await connection.execute("ROLLBACK")

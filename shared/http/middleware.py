@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 from prometheus_client import Histogram
 
 from shared import trace
@@ -30,9 +32,18 @@ log = structlog.get_logger()
 seconds = Histogram("http_request_seconds", "Time to answer", ["operation", "status"])
 
 
-@web.middleware
-async def tell(request: web.Request, handler: Handle) -> web.StreamResponse:
-    """The outermost: one event a request, written when it is over."""
+def telling(trusted_proxies: int) -> Middleware:
+    """The outermost: one event a request, written when it is over. So many proxies in front of us are our own."""
+
+    @web.middleware
+    async def tell(request: web.Request, handler: Handle) -> web.StreamResponse:
+        trace.came_from(trace.Source(_address(request, trusted_proxies), _agent(request)))
+        return await _tell(request, handler)
+
+    return tell
+
+
+async def _tell(request: web.Request, handler: Handle) -> web.StreamResponse:
     started = time.perf_counter()
     trace_id = trace.begin(request.headers.get("traceparent"))
     response = await _answer(request, handler)
@@ -60,6 +71,28 @@ async def _answer(request: web.Request, handler: Handle) -> web.StreamResponse:
         return problems.unexpected(request.path)
 
 
+def _address(request: web.Request, trusted: int) -> str:
+    """Each proxy adds at the end of X-Forwarded-For whom it was asked by: what our own added is true, what stands before
+    it anybody can have written."""
+    if not trusted:
+        return request.remote or ""
+    hops = [hop.strip() for value in request.headers.getall("X-Forwarded-For", []) for hop in value.split(",")]
+    return hops[-trusted] if len(hops) >= trusted and _is_address(hops[-trusted]) else request.remote or ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _agent(request: web.Request) -> str:
+    """As text that can be stored: bytes that are no UTF-8 come as lone surrogates."""
+    return request.headers.get(hdrs.USER_AGENT, "")[:200].encode(errors="replace").decode()
+
+
 def _write(request: web.Request, response: web.StreamResponse, operation: str, trace_id: str, took: float) -> None:
     # The path and never the query: a link token travels there.
     level = log.error if response.status >= 500 else log.info
@@ -70,7 +103,7 @@ def _write(request: web.Request, response: web.StreamResponse, operation: str, t
         status=response.status,
         problem=request.get(PROBLEM),
         caller=_name(request.get(CALLER)),
-        ip=request.remote,
+        ip=trace.source().ip,
         bytes=request.headers.get(hdrs.CONTENT_LENGTH),
         trace_id=trace_id,
         ms=round(took * 1000, 2),

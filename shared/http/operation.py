@@ -20,7 +20,9 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, get_args, get_origi
 import msgspec
 from aiohttp import hdrs, web
 
+from shared import trace
 from shared.errors import Forbidden, Invalid, Malformed, NotFound, Unauthenticated
+from shared.trace import Source as Source
 from staffgate.contracts.caller import Caller
 
 JSON = "application/json"
@@ -40,13 +42,6 @@ class Authenticate(Protocol):
     """Who shows this access token; raises Unauthenticated."""
 
     async def __call__(self, token: str) -> Caller: ...
-
-
-class Source(msgspec.Struct, frozen=True):
-    """Where a request came from."""
-
-    ip: str
-    agent: str
 
 
 class Tagged(msgspec.Struct, Generic[View], frozen=True):
@@ -95,7 +90,7 @@ class Operation:
         if "query" in self.types:
             arguments["query"] = _convert(dict(request.query), self.types["query"], "query string")
         if "source" in self.types:
-            arguments["source"] = Source(request.remote or "", _agent(request))
+            arguments["source"] = trace.source()
         if "if_match" in self.types:
             arguments["if_match"] = request.headers.get(hdrs.IF_MATCH)
         if self._body is not None:
@@ -198,11 +193,6 @@ def _route(operation: Operation, service: object, authenticate: Authenticate) ->
     return web.route(operation.method, operation.path, handle)
 
 
-def _agent(request: web.Request) -> str:
-    """As text that can be stored: bytes that are no UTF-8 come as lone surrogates."""
-    return request.headers.get(hdrs.USER_AGENT, "")[:200].encode(errors="replace").decode()
-
-
 def _callers(annotation: Any) -> tuple[type, ...]:
     if annotation is None:
         return ()
@@ -210,7 +200,11 @@ def _callers(annotation: Any) -> tuple[type, ...]:
 
 
 def _names(callers: tuple[type, ...]) -> str:
-    words = {"Person": "signed-in staff", "Product": "product services"}
+    words = {
+        "Person": "signed-in staff",
+        "Product": "product services",
+        "Enrolling": "staff who have to enrol a factor first",
+    }
     return " and ".join(words.get(caller.__name__, caller.__name__) for caller in callers)
 
 

@@ -27,6 +27,8 @@ _HTTP_CODES = {
     413: ("too_large", "The body is larger than is accepted."),
 }
 
+_STEP_UP = 'Bearer error="insufficient_user_authentication", max_age="300"'  # RFC 9470, section 3
+
 
 def refused(refusal: errors.Refusal, instance: str) -> web.Response:
     status = next(status for kind, status in _STATUS if isinstance(refusal, kind))
@@ -34,7 +36,7 @@ def refused(refusal: errors.Refusal, instance: str) -> web.Response:
     if isinstance(refusal, errors.TooMany | errors.Unavailable):
         response.headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, errors.Unauthenticated):
-        response.headers["WWW-Authenticate"] = "Bearer"
+        response.headers["WWW-Authenticate"] = _STEP_UP if isinstance(refusal, errors.NotFresh) else "Bearer"
     return response
 
 

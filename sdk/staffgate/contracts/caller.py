@@ -24,6 +24,27 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     type: StaffType
     session: UUID
     amr: tuple[str, ...] = ()
+    acr: str = ""
+    auth_time: int = 0  # seconds since the epoch: when a factor was shown last
+
+    @property
+    def administers(self) -> bool:
+        return self.type is not StaffType.STANDARD
+
+
+class Enrolling(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who has to do something before they are let in: enrol a second factor, or change an expired password.
+
+    Not a Person, so that no operation takes it for one: those that it may call name it.
+    """
+
+    staff: UUID
+    org: UUID
+    type: StaffType
+    session: UUID
+    amr: tuple[str, ...] = ()
+    acr: str = ""
+    auth_time: int = 0
 
     @property
     def administers(self) -> bool:
@@ -36,4 +57,4 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-Caller = Person | Product
+Caller = Person | Enrolling | Product

@@ -14,6 +14,9 @@ from shared.db import Tx
 class LoginRow(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     staff: UUID
+    session: UUID | None
+    device: bytes | None
+    sealed: str | None
 
 
 class NewLogin(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +24,13 @@ class NewLogin(msgspec.Struct, frozen=True, kw_only=True):
     staff: UUID
     digest: bytes
     expires_at: datetime
+    purpose: str = "login"
+    session: UUID | None = None
+    device: bytes | None = None
+    sealed: str | None = None
+
+
+_COLUMNS = "id, staff, session, device, sealed"
 
 
 class NewCode(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,26 +49,28 @@ class CodeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 async def add_login(tx: Tx, org: UUID, new: NewLogin, now: datetime) -> None:
     await tx.run(
-        "INSERT INTO login (org, id, staff, digest, expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        org, new.id, new.staff, new.digest, new.expires_at, now,
+        "INSERT INTO login (org, id, staff, digest, purpose, session, device, sealed, expires_at, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        org, new.id, new.staff, new.digest, new.purpose, new.session, new.device, new.sealed, new.expires_at, now,
     )  # fmt: skip
 
 
-async def open_login(tx: Tx, org: UUID, digest: bytes, now: datetime) -> LoginRow | None:
+async def open_login(tx: Tx, org: UUID, digest: bytes, purpose: str, now: datetime) -> LoginRow | None:
     return await tx.one(
         LoginRow,
-        "SELECT id, staff FROM login WHERE org = $1 AND digest = $2 AND finished_at IS NULL AND expires_at > $3",
-        org, digest, now,
+        f"SELECT {_COLUMNS} FROM login WHERE org = $1 AND digest = $2 AND purpose = $3 AND finished_at IS NULL"
+        " AND expires_at > $4",
+        org, digest, purpose, now,
     )  # fmt: skip
 
 
-async def take_attempt(tx: Tx, org: UUID, digest: bytes, now: datetime, limit: int) -> LoginRow | None:
+async def take_attempt(tx: Tx, org: UUID, digest: bytes, purpose: str, now: datetime, limit: int) -> LoginRow | None:
     """Count a try before it is judged: however many come at once, no more than `limit` are ever judged."""
     return await tx.one(
         LoginRow,
         "UPDATE login SET attempts = attempts + 1 WHERE org = $1 AND digest = $2 AND finished_at IS NULL"
-        " AND expires_at > $3 AND attempts < $4 RETURNING id, staff",
-        org, digest, now, limit,
+        f" AND purpose = $5 AND expires_at > $3 AND attempts < $4 RETURNING {_COLUMNS}",
+        org, digest, now, limit, purpose,
     )  # fmt: skip
 
 

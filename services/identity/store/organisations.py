@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from shared.db import Tx
+from staffgate.contracts.identity import SecurityPolicy
 
 
 class OrganisationRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +17,21 @@ class OrganisationRow(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     username: str | None
     version: int
+    security: str | None
+    closed_at: datetime | None
+
+    @property
+    def policy(self) -> SecurityPolicy:
+        return read_policy(self.security)
+
+
+_COLUMNS = "org, name, number, username, version, security::text AS security, closed_at"
+_DEFAULT = SecurityPolicy()
+
+
+def read_policy(text: str | None) -> SecurityPolicy:
+    """The platform's where the organisation set none."""
+    return _DEFAULT if text is None else msgspec.json.decode(text, type=SecurityPolicy)
 
 
 async def add_organisation(tx: Tx, org: UUID, name: str, number: str, now: datetime) -> None:
@@ -40,9 +56,7 @@ async def organisation_by_name(tx: Tx, key: str) -> UUID | None:
 
 
 async def organisation(tx: Tx, org: UUID) -> OrganisationRow | None:
-    return await tx.one(
-        OrganisationRow, "SELECT org, name, number, username, version FROM organisation WHERE org = $1", org
-    )
+    return await tx.one(OrganisationRow, f"SELECT {_COLUMNS} FROM organisation WHERE org = $1", org)
 
 
 async def set_username(tx: Tx, org: UUID, username: str) -> OrganisationRow | None:
@@ -50,6 +64,6 @@ async def set_username(tx: Tx, org: UUID, username: str) -> OrganisationRow | No
     return await tx.one(
         OrganisationRow,
         "UPDATE organisation SET username = $2, version = version + 1 WHERE org = $1 AND username IS NULL"
-        " RETURNING org, name, number, username, version",
+        f" RETURNING {_COLUMNS}",
         org, username,
     )  # fmt: skip

@@ -9,17 +9,22 @@ import msgspec
 
 from shared.db import Tx
 from staffgate.contracts.caller import StaffType
-from staffgate.contracts.identity import StaffStatus
 
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     staff: UUID
     type: StaffType
-    status: StaffStatus
     amr: list[str]
     acr: str
+    ip: str
+    agent: str
     created_at: datetime
+    used_at: datetime
+    authenticated_at: datetime
+    expires_at: datetime
+    device: UUID | None
+    security: str | None
 
 
 class NewSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +34,9 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     acr: str
     ip: str
     agent: str
+    device: UUID | None
+    created_at: datetime
+    authenticated_at: datetime
     expires_at: datetime
 
 
@@ -37,42 +45,70 @@ class RefreshRow(msgspec.Struct, frozen=True, kw_only=True):
     used_at: datetime | None
 
 
+_SESSION = (
+    "SELECT s.id, s.staff, p.type, s.amr, s.acr, s.ip, s.agent, s.created_at, s.used_at, s.authenticated_at,"
+    " s.expires_at, s.device, o.security::text AS security FROM session s"
+    " JOIN staff p ON p.org = s.org AND p.id = s.staff JOIN organisation o ON o.org = s.org"
+)
+
+
 async def add_session(tx: Tx, org: UUID, new: NewSession, now: datetime) -> None:
     await tx.run(
-        "INSERT INTO session (org, id, staff, amr, acr, ip, agent, created_at, used_at, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)",
-        org, new.id, new.staff, new.amr, new.acr, new.ip, new.agent, now, new.expires_at,
+        "INSERT INTO session (org, id, staff, amr, acr, ip, agent, device, created_at, used_at, authenticated_at,"
+        " expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        org, new.id, new.staff, new.amr, new.acr, new.ip, new.agent, new.device, new.created_at, now,
+        new.authenticated_at, new.expires_at,
     )  # fmt: skip
 
 
-async def live_session(tx: Tx, org: UUID, id: UUID, now: datetime, idle_since: datetime) -> SessionRow | None:
-    """The session while nothing has ended it, of a person who is active; held against a suspension until the commit."""
+async def live_session(tx: Tx, org: UUID, id: UUID, now: datetime) -> SessionRow | None:
+    """The session while nothing has ended it, of a person who is active and has the portal; held against a suspension
+    until the commit."""
     return await tx.one(
         SessionRow,
-        "SELECT s.id, s.staff, p.type, p.status, s.amr, s.acr, s.created_at FROM session s"
-        " JOIN staff p ON p.org = s.org AND p.id = s.staff"
-        " WHERE s.org = $1 AND s.id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 AND s.used_at > $4"
-        " AND p.status = 'active' FOR SHARE OF p",
-        org, id, now, idle_since,
+        f"{_SESSION} WHERE s.org = $1 AND s.id = $2 AND s.ended_at IS NULL AND s.expires_at > $3"
+        " AND p.status = 'active' AND p.portal AND o.closed_at IS NULL FOR SHARE OF p",
+        org, id, now,
     )  # fmt: skip
+
+
+async def live_sessions_of(tx: Tx, org: UUID, staff: UUID, now: datetime) -> list[SessionRow]:
+    """The newest first. Which of them have been idle for too long, the policy says."""
+    return await tx.all(
+        SessionRow,
+        f"{_SESSION} WHERE s.org = $1 AND s.staff = $2 AND s.ended_at IS NULL AND s.expires_at > $3"
+        " ORDER BY s.used_at DESC, s.id",
+        org, staff, now,
+    )  # fmt: skip
+
+
+async def live_sessions_in(tx: Tx, org: UUID, now: datetime) -> list[SessionRow]:
+    """Of the whole organisation."""
+    return await tx.all(
+        SessionRow, f"{_SESSION} WHERE s.org = $1 AND s.ended_at IS NULL AND s.expires_at > $2", org, now
+    )
 
 
 async def touch_session(tx: Tx, org: UUID, id: UUID, now: datetime) -> None:
     await tx.run("UPDATE session SET used_at = $3 WHERE org = $1 AND id = $2", org, id, now)
 
 
-async def end_session(tx: Tx, org: UUID, id: UUID, reason: str, now: datetime) -> bool:
+async def end_session(tx: Tx, org: UUID, staff: UUID, id: UUID, reason: str, now: datetime) -> bool:
     return await tx.run(
-        "UPDATE session SET ended_at = $4, end_reason = $3 WHERE org = $1 AND id = $2 AND ended_at IS NULL",
-        org, id, reason, now,
+        "UPDATE session SET ended_at = $5, end_reason = $4"
+        " WHERE org = $1 AND staff = $2 AND id = $3 AND ended_at IS NULL",
+        org, staff, id, reason, now,
     ) == 1  # fmt: skip
 
 
-async def end_sessions_of(tx: Tx, org: UUID, staff: UUID, reason: str, now: datetime) -> list[UUID]:
+async def end_sessions_of(
+    tx: Tx, org: UUID, staff: UUID, reason: str, now: datetime, *, but: UUID | None = None
+) -> list[UUID]:
+    """All of them; or all but one."""
     return await tx.column(
         "UPDATE session SET ended_at = $4, end_reason = $3 WHERE org = $1 AND staff = $2 AND ended_at IS NULL"
-        " RETURNING id",
-        org, staff, reason, now,
+        " AND ($5::uuid IS NULL OR id <> $5) RETURNING id",
+        org, staff, reason, now, but,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from uuid import UUID
 
@@ -13,9 +14,10 @@ from staffgate.contracts.identity import StaffState, StaffStatus
 from staffgate.contracts.level import Level
 from staffgate.decision import Columns, RowFilter, where
 
-_COLUMNS = (
-    "org, id, type, status, username, name, email, email_confirmed_at, mobile, mobile_confirmed_at, default_level,"
-    " route_anywhere, password_hash, totp_sealed, totp_confirmed_at, activation_sent_at, activation_sent_count, version"
+COLUMNS = (
+    "org, id, type, status, portal, username, extension, name, email, email_confirmed_at, mobile, mobile_confirmed_at,"
+    " default_level, route_anywhere, password_hash, password_changed_at, totp_sealed, totp_confirmed_at, locked_at,"
+    " locked_until, activation_sent_at, activation_sent_count, weblink, availability, role_names, team_name, version"
 )
 
 
@@ -24,7 +26,9 @@ class StaffRow(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     type: StaffType
     status: StaffStatus
+    portal: bool
     username: str
+    extension: str | None
     name: str
     email: str
     email_confirmed_at: datetime | None
@@ -33,11 +37,21 @@ class StaffRow(msgspec.Struct, frozen=True, kw_only=True):
     default_level: Level
     route_anywhere: bool
     password_hash: str | None
+    password_changed_at: datetime | None
     totp_sealed: str | None
     totp_confirmed_at: datetime | None
+    locked_at: datetime | None
+    locked_until: datetime | None
     activation_sent_at: datetime | None
     activation_sent_count: int
+    weblink: str | None
+    availability: str
+    role_names: list[str]
+    team_name: str | None
     version: int
+
+    def locked(self, now: datetime) -> bool:
+        return self.locked_at is not None and (self.locked_until is None or self.locked_until > now)
 
     @property
     def state(self) -> StaffState:
@@ -57,46 +71,58 @@ class NewStaff(msgspec.Struct, frozen=True, kw_only=True):
     type: StaffType
     username: str
     username_key: str
+    extension: str | None
     name: str
     email: str
     mobile: str | None
+    portal: bool
+    weblink: str
     default_level: Level
     route_anywhere: bool
 
 
+async def take_name(tx: Tx, org: UUID, username_key: str) -> bool:
+    """False where somebody of the organisation has, or ever had, that username."""
+    digest = hashlib.sha256(f"{org}/{username_key}".encode()).digest()
+    return await tx.run("INSERT INTO staff_name (org, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING", org, digest) == 1
+
+
 async def add_staff(tx: Tx, org: UUID, new: NewStaff, now: datetime) -> StaffRow | None:
-    """None where the organisation has somebody of that username."""
+    """None where the organisation has somebody of that username or extension. Without portal there is nothing to
+    activate. Take the name before."""
+    status = StaffStatus.INVITED if new.portal else StaffStatus.ACTIVE
     return await tx.one(
         StaffRow,
         "INSERT INTO staff (org, id, type, status, username, username_key, name, email, mobile, default_level,"
-        " route_anywhere, created_at) VALUES ($1, $2, $3, 'invited', $4, $5, $6, $7, $8, $9, $10, $11)"
-        f" ON CONFLICT (org, username_key) DO NOTHING RETURNING {_COLUMNS}",
-        org, new.id, new.type, new.username, new.username_key, new.name, new.email, new.mobile, new.default_level,
-        new.route_anywhere, now,
+        " route_anywhere, extension, portal, weblink, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+        f" ON CONFLICT DO NOTHING RETURNING {COLUMNS}",
+        org, new.id, new.type, status, new.username, new.username_key, new.name, new.email, new.mobile,
+        new.default_level, new.route_anywhere, new.extension, new.portal, new.weblink, now,
     )  # fmt: skip
 
 
 async def staff(tx: Tx, org: UUID, id: UUID) -> StaffRow | None:
-    return await tx.one(StaffRow, f"SELECT {_COLUMNS} FROM staff WHERE org = $1 AND id = $2", org, id)
+    return await tx.one(StaffRow, f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND id = $2", org, id)
 
 
 async def lock_staff(tx: Tx, org: UUID, id: UUID) -> StaffRow | None:
     """Held until the end of the transaction: changes to one person happen one after the other."""
-    return await tx.one(StaffRow, f"SELECT {_COLUMNS} FROM staff WHERE org = $1 AND id = $2 FOR UPDATE", org, id)
+    return await tx.one(StaffRow, f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND id = $2 FOR UPDATE", org, id)
 
 
 async def lock_administrators(tx: Tx, org: UUID) -> list[UUID]:
     """Who can still administer the organisation, held until the end of the transaction; always in one order."""
     return await tx.column(
         "SELECT id FROM staff WHERE org = $1 AND type IN ('owner', 'administrator') AND status = 'active'"
-        " ORDER BY id FOR UPDATE",
+        " AND portal ORDER BY id FOR UPDATE",
         org,
     )
 
 
 async def staff_by_username(tx: Tx, org: UUID, username_key: str) -> StaffRow | None:
     return await tx.one(
-        StaffRow, f"SELECT {_COLUMNS} FROM staff WHERE org = $1 AND username_key = $2", org, username_key
+        StaffRow, f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND username_key = $2", org, username_key
     )
 
 
@@ -105,7 +131,7 @@ async def staff_within(tx: Tx, org: UUID, rows: RowFilter) -> list[StaffRow]:
     within, values = where(rows, Columns(id="id::text", owner="id::text", team=None), first=2)
     return await tx.all(
         StaffRow,
-        f"SELECT {_COLUMNS} FROM staff WHERE org = $1 AND {within} ORDER BY username_key",
+        f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND {within} ORDER BY username_key",
         org, *values,
     )  # fmt: skip
 
@@ -115,7 +141,7 @@ async def set_status(tx: Tx, org: UUID, id: UUID, old: StaffStatus, new: StaffSt
     return await tx.one(
         StaffRow,
         "UPDATE staff SET status = $4, version = version + 1 WHERE org = $1 AND id = $2 AND status = $3"
-        f" RETURNING {_COLUMNS}",
+        f" RETURNING {COLUMNS}",
         org, id, old, new,
     )  # fmt: skip
 
@@ -124,14 +150,14 @@ async def activate_staff(tx: Tx, org: UUID, id: UUID, password_hash: str, now: d
     """None where the person is not waiting to be activated."""
     return await tx.one(
         StaffRow,
-        "UPDATE staff SET status = 'active', password_hash = $3, email_confirmed_at = $4, version = version + 1"
-        f" WHERE org = $1 AND id = $2 AND status = 'invited' RETURNING {_COLUMNS}",
+        "UPDATE staff SET status = 'active', password_hash = $3, password_changed_at = $4, email_confirmed_at = $4, version = version + 1"
+        f" WHERE org = $1 AND id = $2 AND status = 'invited' RETURNING {COLUMNS}",
         org, id, password_hash, now,
     )  # fmt: skip
 
 
-async def set_password(tx: Tx, org: UUID, id: UUID, old_hash: str, new_hash: str) -> None:
-    """Only if nobody changed it meanwhile."""
+async def rehash_password(tx: Tx, org: UUID, id: UUID, old_hash: str, new_hash: str) -> None:
+    """The same password, hashed anew; only if nobody changed it meanwhile."""
     await tx.run(
         "UPDATE staff SET password_hash = $4 WHERE org = $1 AND id = $2 AND password_hash = $3",
         org, id, old_hash, new_hash,

@@ -1,0 +1,22 @@
+"""For each operation of identity a request that succeeds, a module for each part of its API."""
+
+from __future__ import annotations
+
+from tests.service.identity.sound import links, logins, me, organisations, products, staff
+
+_PARTS = (links, logins, me, organisations, products, staff)
+FORBIDDEN = frozenset[str]().union(*(part.FORBIDDEN for part in _PARTS))
+HIDDEN = frozenset[str]().union(*(part.HIDDEN for part in _PARTS))
+FOR_PRODUCTS = frozenset[str]().union(*(part.FOR_PRODUCTS for part in _PARTS))
+FOR_ENROLLING = frozenset[str]().union(*(part.FOR_ENROLLING for part in _PARTS))
+
+
+class World(
+    links.Links,
+    logins.Logins,
+    me.Me,
+    organisations.Organisations,
+    products.Products,
+    staff.Staff,
+):
+    """ACME Crates, where Ray is the owner and Jane a standard user; and the SMS inbox, a product service."""
