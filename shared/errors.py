@@ -44,6 +44,12 @@ class Conflict(Refusal):
     """It clashes with what is there."""
 
 
+class Busy(Conflict):
+    """It is being done at this moment; `retry_after` (seconds) says when to look again."""
+
+    retry_after = 1
+
+
 class PreconditionFailed(Refusal):
     """It is not any more as the caller last saw it."""
 

@@ -34,6 +34,8 @@ from shared.http import health
 from shared.http.middleware import telling
 from shared.http.openapi import document
 from shared.http.operation import Api, Authenticate
+from shared.http.patience import PatientRunner
+from shared.http.replies import Replies
 from shared.ids import Ids, RandomIds
 from shared.settings import BadSettings, CommonSettings, load
 
@@ -89,14 +91,16 @@ def _entered(part: Part) -> Callable[[web.Application], AsyncIterator[None]]:
     return enter
 
 
-def api_routes(name: str, api: Api, service: object, authenticate: Authenticate) -> list[web.RouteDef]:
-    """The operations, and their description at /openapi.json."""
+def api_routes(
+    name: str, api: Api, service: object, authenticate: Authenticate, replies: Replies | None = None
+) -> list[web.RouteDef]:
+    """The operations, and their description at /openapi.json. With `replies`, Idempotency-Key is honoured."""
     described = msgspec.json.encode(document(f"Staffgate {name}", VERSION, api.operations))
 
     async def openapi(_request: web.Request) -> web.Response:
         return web.Response(body=described, content_type="application/json")
 
-    return [*api.routes(service, authenticate), web.get("/openapi.json", openapi)]
+    return [*api.routes(service, authenticate, replies), web.get("/openapi.json", openapi)]
 
 
 # --- parts that every service has -----------------------------------------------------------------------------
@@ -200,7 +204,7 @@ async def serve(services: Sequence[Service]) -> None:
 
 
 async def start(service: Service) -> web.AppRunner:
-    runner = web.AppRunner(service.app, access_log=None, shutdown_timeout=10)
+    runner = PatientRunner(service.app, access_log=None, shutdown_timeout=10)
     try:
         await runner.setup()
     except AWAY as fault:

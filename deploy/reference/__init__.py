@@ -1,11 +1,11 @@
-"""The reference pages that are made from the code: settings, events, operations. `python -m deploy.reference` writes them."""
+"""The reference pages that are made from the code: settings, events, operations, the checklist. `python -m deploy.reference` writes them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.reference import events, operations, settings
+from deploy.reference import checklist, events, operations, settings
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 COMMAND = "python -m deploy.reference"
@@ -13,6 +13,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings.page,
     "events.md": events.page,
     "operations.md": operations.page,
+    "checklist.md": checklist.page,
 }
 
 

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from services.authz.api import api
 from services.authz.arrivals import Arrivals
+from services.authz.candidates import Candidates
 from services.authz.catalogue import Catalogues
 from services.authz.changes import Changes
 from services.authz.decisions import Decisions
@@ -134,6 +135,7 @@ def _authz(
         items=Items(db, catalogues, arrivals, mirror.changed),
         listing=Listing(db, catalogues, arrivals),
         changes=Changes(db, lambda: catalogues.current, arrivals, mirror.changed),
+        candidates=Candidates(db, lambda: catalogues.current, arrivals),
         views=Views(db, lambda: catalogues.current, arrivals),
         replicas=Replicas(db, catalogues),
         rows=Rows(db, catalogues, arrivals),

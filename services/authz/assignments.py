@@ -12,7 +12,7 @@ from services.authz.store import groups as group_store
 from services.authz.store import roles as role_store
 from services.authz.store.assignments import AssignmentRow
 from services.authz.store.groups import GroupRow
-from services.authz.work import Affected, Result, Rule, Rules, Work, require_others
+from services.authz.work import Result, Rule, Rules, Work, require_others
 from shared.errors import Conflict, Invalid, NotFound
 from staffgate.contracts.administration import AssignmentList, AssignmentView
 from staffgate.contracts.authz import Role
@@ -113,11 +113,11 @@ async def _found(work: Work, id: UUID) -> AssignmentRow:
 # --- what is changed ------------------------------------------------------------------------------------------
 
 
-async def _assigned(work: Work, change: AssignRole) -> Affected:
+async def _assigned(work: Work, change: AssignRole) -> list[UUID]:
     return await _holders(work, change.staff, change.group)
 
 
-async def _unassigned(work: Work, change: UnassignRole) -> Affected:
+async def _unassigned(work: Work, change: UnassignRole) -> list[UUID]:
     row = await _found(work, change.assignment)
     return await _holders(work, row.staff, row.staff_group)
 
@@ -207,6 +207,6 @@ async def require_one_scope(work: Work, people: Collection[UUID]) -> None:
 
 
 RULES: Rules = {
-    AssignRole: Rule(_gate_assign, _assigned, _assign, _shown),
-    UnassignRole: Rule(_gate_unassign, _unassigned, _unassign, _shown_there),
+    AssignRole: Rule(_gate_assign, _assigned, _assign, _shown, renames=_assigned),
+    UnassignRole: Rule(_gate_unassign, _unassigned, _unassign, _shown_there, renames=_unassigned),
 }

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.authz import audit, delegation, revisions, rules
+from services.authz import audit, delegation, placements, revisions, rules
 from services.authz.arrivals import Arrivals
 from services.authz.facts import dossiers_of
 from services.authz.store import revisions as revision_store
@@ -109,6 +109,7 @@ class Changes:
             if any(outcome.before != outcome.after for outcome in work.outcomes):
                 people = _people(work)
                 revision = await revisions.raised(tx, caller.org, people)
+                await placements.tell(tx, caller.org, work.renamed, revision)
                 await audit.note_made(work, ip, changes, revision)
             etag = None if if_match is None else await _etag_after(work, changes[0])
         return Made(outcomes=work.outcomes, revision=revision), etag, people
@@ -141,7 +142,9 @@ async def _apply(work: Work, changes: Sequence[Change], progress: _Progress, *, 
         rule = rules.RULES[type(change)]
         await rule.gate(work, change)
         await _remember(work, await rule.affects(work, change), judged=rule.judged, shown=shown)
+        renamed = await rule.renames(work, change) if rule.renames and not shown else ()
         before, after = await rule.apply(work, change)
+        work.renamed |= set(renamed) if before != after else set()
         if not rule.judged:
             await work.renew()
         work.outcomes.append(Outcome(kind=rules.kind(change), before=before, after=after))

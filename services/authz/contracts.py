@@ -7,7 +7,11 @@ organisation.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from uuid import UUID
+
 from services.authz import naming
+from services.authz.store import assignments as assignment_store
 from services.authz.store import contracts as store
 from services.authz.store import roles as role_store
 from services.authz.store.contracts import ContractRow
@@ -75,8 +79,12 @@ async def _remove(work: Work, change: RemoveContract) -> Result:
     return _view(before), None
 
 
+async def _holders(work: Work, change: RemoveContract) -> Collection[UUID]:
+    return await assignment_store.holders_where(work.tx, work.org, contract=change.contract)
+
+
 RULES: Rules = {
     AddContract: Rule(_gate_add, everybody, _add, judged=False),
     EditContract: Rule(_gate_edit, everybody, _edit, _shown, judged=False),
-    RemoveContract: Rule(_gate_remove, everybody, _remove, _shown, judged=False),
+    RemoveContract: Rule(_gate_remove, everybody, _remove, _shown, judged=False, renames=_holders),
 }

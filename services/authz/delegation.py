@@ -49,6 +49,20 @@ async def judge(work: Work) -> None:
         _require_within(work, before, then, items)
 
 
+async def within(work: Work, pairs: Collection[Pair]) -> bool:
+    """Has the giver all that these come to?"""
+    if work.has_all:
+        return True
+    items = await _items(work, [work.dossier, *(one for pair in pairs for one in pair)])
+    for before, after in pairs:
+        await asyncio.sleep(0)
+        try:
+            _require_within(work, before, after, items)
+        except Forbidden:
+            return False
+    return True
+
+
 async def differences(work: Work) -> list[PersonShift]:
     """Who gains and loses what, of all those that `work` remembers; those for whom nothing differs left out."""
     after = await dossiers_of(work.tx, work.org, work.before.keys()) if work.before else {}

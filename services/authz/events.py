@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from services.authz import subjects
+from services.authz import imports, subjects
 from services.authz.arrivals import Arrivals
 from services.authz.items import Items
 from shared.bus.consumer import Handler
@@ -15,10 +15,14 @@ from shared.bus.port import Message
 from staffgate.contracts.authz import Heartbeat, PermissionsChanged
 from staffgate.contracts.event import Event
 from staffgate.contracts.identity import (
+    OrganisationClosed,
     OrganisationNamed,
     OrganisationRegistered,
     StaffActivated,
     StaffAdded,
+    StaffChanged,
+    StaffDeleted,
+    StaffImported,
     StaffReactivated,
     StaffSuspended,
 )
@@ -28,10 +32,14 @@ from staffgate.mirror import Mirror
 HANDLERS: Mapping[type[Event], Handler] = {
     OrganisationRegistered: subjects.note_organisation,
     OrganisationNamed: subjects.note_organisation,
+    OrganisationClosed: subjects.note_closed,
     StaffAdded: subjects.note_person,
+    StaffImported: imports.note_imported,
     StaffActivated: subjects.note_person,
+    StaffChanged: subjects.note_person,
     StaffSuspended: subjects.note_person,
     StaffReactivated: subjects.note_person,
+    StaffDeleted: subjects.note_deleted,
 }
 
 

@@ -66,7 +66,7 @@ async def dossiers_of(tx: Tx, org: UUID, staff: Collection[UUID]) -> dict[UUID, 
         facts = Facts(
             staff=row.staff,
             revision=common.revision,
-            org_active=True,  # identity has no way yet to switch an organisation off
+            org_active=not common.closed,
             type=row.type,
             status=row.status,
             default_level=row.default_level,

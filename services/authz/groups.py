@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from services.authz import naming
@@ -11,7 +12,7 @@ from services.authz.store import assignments as assignment_store
 from services.authz.store import groups as store
 from services.authz.store import tenants as tenant_store
 from services.authz.store.groups import GroupRow
-from services.authz.work import Affected, Result, Rule, Rules, Work, nobody, require_others
+from services.authz.work import Result, Rule, Rules, Work, nobody, require_others
 from shared.errors import Conflict, NotFound
 from staffgate.contracts.administration import GroupDetail, GroupList, GroupView
 from staffgate.contracts.caller import StaffType
@@ -73,11 +74,11 @@ async def _gate_members(work: Work, change: OfMembers) -> None:
     require_others(work, (await work.people(EDIT, change.staff, tenant=row.tenant)).values())
 
 
-async def _members(_work: Work, change: OfMembers) -> Affected:
+async def _members(_work: Work, change: OfMembers) -> Collection[UUID]:
     return change.staff
 
 
-async def _all_members(work: Work, change: DeleteGroup) -> Affected:
+async def _all_members(work: Work, change: DeleteGroup) -> Collection[UUID]:
     return await store.members(work.tx, work.org, change.group)
 
 
@@ -141,7 +142,7 @@ async def _remove_members(work: Work, change: RemoveGroupMembers) -> Result:
 RULES: Rules = {
     AddGroup: Rule(_gate_add, nobody, _add),
     RenameGroup: Rule(_gate_rename, nobody, _rename, _shown),
-    DeleteGroup: Rule(_gate_delete, _all_members, _delete, _shown),
-    AddGroupMembers: Rule(_gate_members, _members, _add_members, _shown),
-    RemoveGroupMembers: Rule(_gate_members, _members, _remove_members, _shown),
+    DeleteGroup: Rule(_gate_delete, _all_members, _delete, _shown, renames=_all_members),
+    AddGroupMembers: Rule(_gate_members, _members, _add_members, _shown, renames=_members),
+    RemoveGroupMembers: Rule(_gate_members, _members, _remove_members, _shown, renames=_members),
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from services.authz import delegation, naming
 from services.authz.assignments import shown as shown_assignment
 from services.authz.store import assignments as assignment_store
 from services.authz.store import roles as store
-from services.authz.work import Affected, Result, Rule, Rules, Work, nobody
+from services.authz.work import Result, Rule, Rules, Work, nobody
 from shared.errors import Conflict, Invalid, NotFound
 from staffgate.contracts.administration import RoleDetail, RoleList, RoleView
 from staffgate.contracts.authz import Entry, Role
@@ -77,8 +78,15 @@ async def _gate_delete(work: Work, change: DeleteRole) -> None:
     work.require("core.roles.delete", change.role)
 
 
-async def _holders(work: Work, change: OneRole) -> Affected:
+async def _holders(work: Work, change: OneRole) -> set[UUID]:
     return await assignment_store.holders(work.tx, work.org, change.role)
+
+
+async def _called_otherwise(work: Work, change: EditRole | ResetRole) -> set[UUID]:
+    """The holders, where the name of the role is another one afterwards."""
+    created = await store.created(work.tx, work.org, change.role) if isinstance(change, ResetRole) else None
+    name = change.name if isinstance(change, EditRole) else created.name if created else None
+    return set() if name == (await _custom(work, change.role)).name else await _holders(work, change)
 
 
 async def _shown(work: Work, change: OneRole) -> RoleDetail:
@@ -163,7 +171,7 @@ async def of_departments(work: Work) -> list[str]:
 
 RULES: Rules = {
     CreateRole: Rule(_gate_create, nobody, _create),
-    EditRole: Rule(_gate_edit, _holders, _edit, _shown),
-    ResetRole: Rule(_gate_edit, _holders, _reset, _shown),
-    DeleteRole: Rule(_gate_delete, nobody, _delete, _shown),
+    EditRole: Rule(_gate_edit, _holders, _edit, _shown, renames=_called_otherwise),
+    ResetRole: Rule(_gate_edit, _holders, _reset, _shown, renames=_called_otherwise),
+    DeleteRole: Rule(_gate_delete, nobody, _delete, _shown, renames=_holders),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.authz.candidates import Candidates
 from services.authz.catalogue import Catalogues
 from services.authz.changes import Changes
 from services.authz.decisions import Decisions
@@ -32,6 +33,7 @@ class Authz:
     items: Items
     listing: Listing
     changes: Changes
+    candidates: Candidates
     views: Views
     replicas: Replicas
     rows: Rows

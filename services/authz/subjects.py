@@ -2,7 +2,7 @@
 
 Each event carries the whole state and its version, so one that comes twice, late or before its time does no harm; and
 an organisation is known from whichever event of it comes first. With it comes its root team, in which everybody is by
-default.
+default. Who was deleted stays so, and what was closed, whatever else comes.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from uuid import UUID
 
 import msgspec
 
-from services.authz import revisions
+from services.authz import placements, revisions
+from services.authz.store import organisations as organisation_store
+from services.authz.store import placements as placement_store
 from services.authz.store import subjects as store
 from services.authz.store import teams as team_store
 from services.authz.store.teams import TeamRow
 from shared.bus.envelope import Envelope
 from shared.db import Tx
-from staffgate.contracts.identity import OrganisationEvent, StaffEvent
+from staffgate.contracts.identity import OrganisationClosed, OrganisationEvent, StaffDeleted, StaffEvent, StaffStatus
 
 UNNAMED = "Company"  # what the root is called until the organisation's name has come
 
@@ -25,24 +27,58 @@ UNNAMED = "Company"  # what the root is called until the organisation's name has
 async def note_organisation(tx: Tx, event: OrganisationEvent, _envelope: Envelope) -> None:
     """Nobody's permissions change by it; it is told so that whoever waits for the organisation goes on."""
     added = await revisions.open_organisation(tx, event.org)
-    root = await _root(tx, event.org, event.state.name)
-    if root.name == UNNAMED != event.state.name:
+    root = await root_team(tx, event.org, event.state.name)
+    named = root.name == UNNAMED != event.state.name
+    if named:
         await team_store.put_team(tx, event.org, msgspec.structs.replace(root, name=event.state.name))
-    if added:
-        await revisions.raised(tx, event.org, [])
+    if added or named:
+        revision = await revisions.raised(tx, event.org, [])
+        if named:
+            members = await team_store.members_of(tx, event.org, [root.id])
+            await placements.tell(tx, event.org, [member.staff for member in members], revision)
+
+
+async def note_closed(tx: Tx, event: OrganisationClosed, _envelope: Envelope) -> None:
+    """From now on everybody is denied everything."""
+    await revisions.open_organisation(tx, event.org)
+    if await organisation_store.close_organisation(tx, event.org):
+        await revisions.raised(tx, event.org, None)
 
 
 async def note_person(tx: Tx, event: StaffEvent, _envelope: Envelope) -> None:
     await revisions.open_organisation(tx, event.org)
     staff = event.state.staff
     if await store.note_subject(tx, event.org, event.state):
+        placed = await arrived(tx, event.org, staff)
+        revision = await revisions.raised(tx, event.org, [staff])
+        if placed:
+            await placements.tell(tx, event.org, [staff], revision)
+
+
+async def note_deleted(tx: Tx, event: StaffDeleted, _envelope: Envelope) -> None:
+    """Denied everything, found nowhere, and without all that they were given. Kept, so that nothing revives them."""
+    await revisions.open_organisation(tx, event.org)
+    staff = event.state.staff
+    deleted = msgspec.structs.replace(event.state, status=StaffStatus.DELETED)
+    if await store.note_subject(tx, event.org, deleted):
         await store.note_organisation(tx, event.org, staff)
-        if not await team_store.teams_of(tx, event.org, [staff]):
-            await team_store.place(tx, event.org, (await _root(tx, event.org, UNNAMED)).id, [staff])
-        await revisions.raised(tx, event.org, [staff])
+        await placement_store.remove_everything(tx, event.org, staff)
+        revision = await revisions.raised(tx, event.org, [staff])
+        await placements.tell(tx, event.org, [staff], revision)
 
 
-async def _root(tx: Tx, org: UUID, name: str) -> TeamRow:
+async def arrived(tx: Tx, org: UUID, staff: UUID) -> bool:
+    """Was this person in no team yet? Then they are in the root now."""
+    await store.note_organisation(tx, org, staff)
+    if await placement_store.place_newcomer(tx, org, staff):
+        return True
+    if await team_store.root(tx, org) is not None:
+        return False
+    await root_team(tx, org, UNNAMED)
+    return await placement_store.place_newcomer(tx, org, staff)
+
+
+async def root_team(tx: Tx, org: UUID, name: str) -> TeamRow:
     """Made by whoever needs it first; the organisation is held, so that is one."""
     root = await team_store.root(tx, org)
     if root is None:

@@ -127,8 +127,12 @@ async def _deleted(work: Work, change: DeleteTeam) -> Affected:
     return await _departments_of(work, await _above(work, change.team))
 
 
-async def _placed(_work: Work, change: PlaceMembers) -> Affected:
+async def _placed(_work: Work, change: PlaceMembers) -> Collection[UUID]:
     return change.staff
+
+
+async def _members(work: Work, change: RenameTeam) -> Collection[UUID]:
+    return [member.staff for member in await store.members_of(work.tx, work.org, [change.team])]
 
 
 # --- what is changed ------------------------------------------------------------------------------------------
@@ -205,8 +209,8 @@ async def _place(work: Work, change: PlaceMembers) -> Result:
 RULES: Rules = {
     # An empty team has no rows yet: nobody gets anything by it.
     AddTeam: Rule(_gate_add, _added, _add, judged=False),
-    RenameTeam: Rule(_gate_rename, nobody, _rename, _whole),
+    RenameTeam: Rule(_gate_rename, nobody, _rename, _whole, renames=_members),
     MoveTeam: Rule(_gate_move, _moved, _move, _whole),
     DeleteTeam: Rule(_gate_delete, _deleted, _delete, _whole, judged=False),
-    PlaceMembers: Rule(_gate_place, _placed, _place, _whole),
+    PlaceMembers: Rule(_gate_place, _placed, _place, _whole, renames=_placed),
 }

@@ -6,11 +6,15 @@ judged like a grant.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from uuid import UUID
+
 from services.authz.grants import EDIT
+from services.authz.store import assignments as assignment_store
 from services.authz.store import roles as role_store
 from services.authz.store import tenants as store
 from services.authz.store.tenants import TenantRow
-from services.authz.work import Affected, Result, Rule, Rules, Work, everybody, nobody, require_others
+from services.authz.work import Result, Rule, Rules, Work, everybody, nobody, require_others
 from shared.errors import Conflict, NotFound
 from staffgate.contracts.administration import TenantDetail, TenantList, TenantView
 from staffgate.contracts.changes import AddTenant, AddTenantMembers, RemoveTenant, RemoveTenantMembers, RenameTenant
@@ -70,8 +74,12 @@ async def _gate_members(work: Work, change: OfMembers) -> None:
     require_others(work, (await work.people(EDIT, change.staff, tenant=change.tenant)).values())
 
 
-async def _members(_work: Work, change: OfMembers) -> Affected:
+async def _members(_work: Work, change: OfMembers) -> Collection[UUID]:
     return change.staff
+
+
+async def _holders(work: Work, change: RemoveTenant) -> Collection[UUID]:
+    return await assignment_store.holders_where(work.tx, work.org, tenant=change.tenant)
 
 
 async def _shown(work: Work, change: RenameTenant | RemoveTenant | OfMembers) -> TenantDetail:
@@ -119,7 +127,7 @@ async def _remove_members(work: Work, change: RemoveTenantMembers) -> Result:
 RULES: Rules = {
     AddTenant: Rule(_gate_add, everybody, _add, judged=False),
     RenameTenant: Rule(_gate_rename, nobody, _rename, _shown),
-    RemoveTenant: Rule(_gate_remove, everybody, _remove, _shown, judged=False),
+    RemoveTenant: Rule(_gate_remove, everybody, _remove, _shown, judged=False, renames=_holders),
     AddTenantMembers: Rule(_gate_members, _members, _add_members, _shown),
-    RemoveTenantMembers: Rule(_gate_members, _members, _remove_members, _shown),
+    RemoveTenantMembers: Rule(_gate_members, _members, _remove_members, _shown, renames=_members),
 }

@@ -41,8 +41,8 @@ _ROWS = {
 
 @dataclass
 class Work:
-    """One request's. `affected` are those whose facts may be others afterwards; `claims` is what is handed out as such:
-    pairs of dossiers without it and with it."""
+    """One request's. `affected` are those whose facts may be others afterwards, `renamed` those of whom other names of
+    roles and teams are shown; `claims` is what is handed out as such: pairs of dossiers without it and with it."""
 
     tx: Tx
     caller: Person
@@ -54,6 +54,7 @@ class Work:
     claims: list[tuple[Dossier, Dossier]] = field(default_factory=list)
     affected: set[UUID] = field(default_factory=set)
     everybody: bool = False
+    renamed: set[UUID] = field(default_factory=set)
     outcomes: list[Outcome] = field(default_factory=list)
 
     @property
@@ -130,7 +131,7 @@ class Rule(Generic[C]):
     """What the pipeline has to know of a kind of change. Each is asked before the change is made, `apply` makes it.
 
     `judged` is false where those who are affected get nothing that anybody could have to give: an empty team, a
-    contract or a tenant as such.
+    contract or a tenant as such. `renames` are those of whom identity shows other names of roles or teams afterwards.
     """
 
     gate: Callable[[Work, C], Awaitable[object]]
@@ -138,6 +139,7 @@ class Rule(Generic[C]):
     apply: Callable[[Work, C], Awaitable[Result]]
     shown: Callable[[Work, C], Awaitable[Any]] | None = None
     judged: bool = True
+    renames: Callable[[Work, C], Awaitable[Collection[UUID]]] | None = None
 
 
 Rules = Mapping[type[Change], Rule[Any]]

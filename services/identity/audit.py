@@ -60,10 +60,12 @@ class Act(StrEnum):
     SECURITY_CHANGED = "org_security_changed"
     OWNERSHIP_OFFERED = "org_ownership_offered"
     OWNERSHIP_WITHDRAWN = "org_ownership_withdrawn"
+    OWNERSHIP_DECLINED = "org_ownership_declined"
     OWNERSHIP_TRANSFERRED = "org_ownership_transferred"
     NUMBERS_CHANGED = "org_numbers_changed"
     BLOCKLIST_CHANGED = "org_blocklist_changed"
     AUDIT_EXPORTED = "audit_exported"
+    KEY_ROTATED = "sys_key_rotated"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,4 +1,4 @@
-"""Links that confirm an e-mail address and set the first password.
+"""Links of e-mails: each good for one purpose, one person and one address, once, and not for long.
 
 Opening one shows a page and changes nothing, because mail scanners open links too; only sending the form uses it up.
 Using it does not log in: the person then logs in like anybody, second factor and all.
@@ -6,34 +6,47 @@ Using it does not log in: the person then logs in like anybody, second factor an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import msgspec
 
-from services.identity import audit, handle
+from services.identity import audit, handle, renewals, strength
 from services.identity.audit import Act
 from services.identity.devices import Devices
 from services.identity.messages import Messages, login_name
-from services.identity.passwords import Passwords, require_strength
+from services.identity.passwords import Passwords
 from services.identity.store import links as store
 from services.identity.store import organisations as organisation_store
 from services.identity.store import staff as staff_store
+from services.identity.store.links import LinkRow
 from services.identity.store.organisations import OrganisationRow
 from services.identity.store.staff import StaffRow
 from shared.db import Database, Tx
-from shared.errors import Invalid
+from shared.errors import Invalid, TooMany
 from staffgate.contracts.identity import Activated, LinkPurpose, StaffActivated, StaffStatus
 
+ACTIVATING = (LinkPurpose.CONFIRM, LinkPurpose.ACTIVATE)
 _LIFETIME = timedelta(hours=24)  # SP 800-63A-4 section 3.8: at most a day for e-mail
+RESET_LIFETIME = timedelta(hours=1)  # somebody waits for it
+_PAUSE = timedelta(minutes=1)
+_MOST, _MOST_PER = 10, timedelta(days=1)  # a person, over all purposes
+_WHILE = {
+    LinkPurpose.CONFIRM: StaffStatus.INVITED,
+    LinkPurpose.ACTIVATE: StaffStatus.INVITED,
+    LinkPurpose.RESET: StaffStatus.ACTIVE,
+    LinkPurpose.EMAIL: StaffStatus.ACTIVE,
+}
 
 
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page of a link shows."""
+    """What the page of a link shows. `minimum`: the length that a password needs there."""
 
     name: str
     organisation: str
     login: str
+    email: str
+    minimum: int
 
 
 class Links:
@@ -43,75 +56,102 @@ class Links:
         self._passwords = passwords
         self._devices = devices
 
-    async def send(self, tx: Tx, person: StaffRow, organisation: OrganisationRow, purpose: LinkPurpose) -> datetime:
-        """Issue a link in the caller's transaction; the older ones of that purpose are dead. When it expires."""
+    async def send(
+        self, tx: Tx, person: StaffRow, organisation: OrganisationRow, purpose: LinkPurpose, *, to: str = "",
+        asked: bool = False,
+    ) -> datetime:  # fmt: skip
+        """Issue a link in the caller's transaction, which holds the person's row where there was one before; the older
+        ones of that purpose are dead. When it expires. `asked`: by somebody who is not known."""
         ids, now = self._db.ids, self._db.clock.now()
-        id, token, expires_at = ids.uuid(), handle.issue(ids, person.org), now + _LIFETIME
+        await self._limit(tx, person, asked, now)
+        lifetime = RESET_LIFETIME if purpose is LinkPurpose.RESET else _LIFETIME
+        id, token, expires_at = ids.uuid(), handle.issue(ids, person.org), now + lifetime
         new = store.NewLink(
             id=id,
             staff=person.id,
             purpose=purpose,
             digest=handle.digest(token),
-            email=person.email,
+            email=to or person.email,
+            asked=asked,
             expires_at=expires_at,
         )
         await store.replace_link(tx, person.org, new, now)
-        await self._messages.send_link(tx, person, organisation, purpose, id, token, expires_at, person.email)
+        await self._messages.send_link(tx, person, organisation, purpose, id, token, expires_at, new.email)
         return expires_at
 
-    async def read(self, token: str) -> Invitation:
+    async def _limit(self, tx: Tx, person: StaffRow, asked: bool, now: datetime) -> None:
+        """What strangers ask for uses up nothing of what administrators may send."""
+        sent = await store.sent_since(tx, person.org, person.id, now - _MOST_PER, asked=asked)
+        if sent.last is not None and now - sent.last < _PAUSE:
+            wait = int((sent.last + _PAUSE - now).total_seconds()) + 1
+            raise TooMany("link_just_sent", "A link was sent to this person a moment ago.", retry_after=wait)
+        if sent.count >= _MOST:
+            detail = "Too many links were sent to this person today; try again tomorrow."
+            raise TooMany("too_many_links", detail, retry_after=3600)
+
+    async def read(self, token: str, purposes: Sequence[LinkPurpose]) -> Invitation:
         """Whom the link is for. Uses nothing up."""
-        person, organisation = await self._look_up(token)
-        return Invitation(name=person.name, organisation=organisation.name, login=login_name(organisation, person))
+        person, organisation, link = await self.look_up(token, purposes)
+        return Invitation(
+            name=person.name,
+            organisation=organisation.name,
+            login=login_name(organisation, person),
+            email=link.email,
+            minimum=strength.minimum(person, organisation),
+        )
 
     async def activate(self, token: str, password: str) -> Activated:
         """Set the first password and make the account active; of many parallel calls with one token one succeeds."""
-        person, organisation = await self._look_up(token)
-        require_strength(password, _words(person, organisation))
-        hashed = await self._passwords.hash(password)
-        now = self._db.clock.now()
+        person, organisation, _ = await self.look_up(token, ACTIVATING)
+        hashed = await renewals.fit(self._passwords, person, organisation, password)
         async with self._db.begin(person.org) as tx:
-            # The person first, as everybody does who sends a link: two orders of locking are a deadlock.
-            await staff_store.lock_staff(tx, person.org, person.id)
-            if await store.use_link(tx, person.org, handle.digest(token), now) is None:
-                raise _dead()
-            active = await staff_store.activate_staff(tx, person.org, person.id, hashed, now)
+            person, organisation, _ = await self.take(tx, token, ACTIVATING)
+            active = await staff_store.activate_staff(tx, person.org, person.id, hashed, self._db.clock.now())
             if active is None:
-                raise _dead()
+                raise dead()
             await tx.emit(StaffActivated(org=person.org, state=active.state))
             audit.note(tx, person.org, Act.USER_ACTIVATED, by=person.id, about=person.id)
             device = await self._devices.remember(tx, active)
         return Activated(login=login_name(organisation, active), device=device)
 
-    async def _look_up(self, token: str) -> tuple[StaffRow, OrganisationRow]:
+    async def look_up(
+        self, token: str, purposes: Sequence[LinkPurpose]
+    ) -> tuple[StaffRow, OrganisationRow, LinkRow]:  # fmt: skip
+        """Whose it is, if it is good for one of these purposes. Uses nothing up."""
         org = handle.organisation(token)
         if org is None:
-            raise _dead()
+            raise dead()
         async with self._db.begin(org) as tx:
-            person, organisation = await self._owner_of(tx, org, token)
-        if person is None or organisation is None or person.status is not StaffStatus.INVITED:
-            raise _dead()
-        return person, organisation
+            link = await store.live_link(tx, org, handle.digest(token), purposes, self._db.clock.now())
+            person = await staff_store.staff(tx, org, link.staff) if link else None
+            return _good(link, person, await organisation_store.organisation(tx, org))
 
-    async def _owner_of(self, tx: Tx, org: UUID, token: str) -> tuple[StaffRow | None, OrganisationRow | None]:
-        link = await store.live_link(tx, org, handle.digest(token), self._db.clock.now())
-        if link is None:
-            return None, None
-        person = await staff_store.staff(tx, org, link.staff)
-        if person is None or person.email != link.email:
-            return None, None
-        return person, await organisation_store.organisation(tx, org)
-
-
-def _words(person: StaffRow, organisation: OrganisationRow) -> list[str]:
-    return [
-        person.username,
-        organisation.username or organisation.name,
-        *person.name.split(),
-        *organisation.name.split(),
-    ]
+    async def take(
+        self, tx: Tx, token: str, purposes: Sequence[LinkPurpose]
+    ) -> tuple[StaffRow, OrganisationRow, LinkRow]:  # fmt: skip
+        """Use it up, in the caller's transaction, which holds the person from now on. Of many at once one gets it."""
+        assert tx.org is not None
+        org, digest, now = tx.org, handle.digest(token), self._db.clock.now()
+        link = await store.live_link(tx, org, digest, purposes, now)
+        # The person first, as everybody does who sends a link: two orders of locking are a deadlock.
+        person = await staff_store.lock_staff(tx, org, link.staff) if link else None
+        link = await store.use_link(tx, org, digest, purposes, now)
+        return _good(link, person, await organisation_store.organisation(tx, org))
 
 
-def _dead() -> Invalid:
+def _good(
+    link: LinkRow | None, person: StaffRow | None, organisation: OrganisationRow | None
+) -> tuple[StaffRow, OrganisationRow, LinkRow]:  # fmt: skip
+    """An address that is to be confirmed is another than the person's; with any other link it is the same still."""
+    if link is None or person is None or organisation is None or organisation.closed_at is not None:
+        raise dead()
+    if not person.portal or person.status is not _WHILE[link.purpose]:
+        raise dead()
+    if link.purpose is not LinkPurpose.EMAIL and link.email != person.email:
+        raise dead()
+    return person, organisation, link
+
+
+def dead() -> Invalid:
     """The same for every reason: a link tells nothing about an account to whoever holds it by mistake."""
     return Invalid("link_dead", "This link was used, replaced by a newer one, or has expired. Ask for a new one.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.identity import audit, names
 from services.identity.audit import Act
 from services.identity.links import Links
+from services.identity.permits import Permits
 from services.identity.store import audit as audit_store
 from services.identity.store import organisations as store
 from services.identity.store import staff as staff_store
@@ -29,9 +30,10 @@ _NUMBER_LENGTH = 8  # 27 characters to the eighth: 280 thousand million organisa
 
 
 class Organisations:
-    def __init__(self, db: Database, links: Links) -> None:
+    def __init__(self, db: Database, links: Links, permits: Permits) -> None:
         self._db = db
         self._links = links
+        self._permits = permits
 
     async def register(self, wanted: RegisterOrganisation) -> Registration:
         """Make the organisation and its owner, and send the owner the link that confirms the e-mail address."""
@@ -61,7 +63,7 @@ class Organisations:
             organisation = await store.organisation(tx, org)
             assert person is not None
             assert organisation is not None
-            await tx.emit(OrganisationRegistered(org=org, state=_state(organisation)))
+            await tx.emit(OrganisationRegistered(org=org, state=state_of(organisation)))
             await tx.emit(StaffAdded(org=org, state=person.state))
             audit.note(tx, org, Act.ORG_REGISTERED, by=person.id, about=person.id)
             await self._links.send(tx, person, organisation, LinkPurpose.CONFIRM)
@@ -80,7 +82,17 @@ class Organisations:
             if not await store.take_name(tx, caller.org, names.key(username), "username"):
                 raise Conflict("username_taken", "Another organisation has, or had, this username; choose another.")
             audit.note(tx, caller.org, Act.ORG_NAMED, by=caller, username=username)
-            await tx.emit(OrganisationNamed(org=caller.org, state=_state(named)))
+            await tx.emit(OrganisationNamed(org=caller.org, state=state_of(named)))
+        return _shown(named)
+
+    async def rename(self, caller: Person, name: str) -> Organisation:
+        """How it is called, in messages too. What is typed at login stays."""
+        await self._permits.require_in(caller, "core.organisation", "edit")
+        async with self._db.begin(caller.org) as tx:
+            named = await store.set_name(tx, caller.org, name.strip())
+            assert named is not None
+            audit.note(tx, caller.org, Act.ORG_NAMED, by=caller, name=named.name)
+            await tx.emit(OrganisationNamed(org=caller.org, state=state_of(named)))
         return _shown(named)
 
     async def show(self, caller: Person) -> Organisation:
@@ -91,7 +103,7 @@ class Organisations:
         return _shown(row)
 
 
-def _state(row: OrganisationRow) -> OrganisationState:
+def state_of(row: OrganisationRow) -> OrganisationState:
     return OrganisationState(name=row.name, number=row.number, username=row.username, version=row.version)
 
 

@@ -17,6 +17,7 @@ from shared.errors import Forbidden, NotFound, Unavailable
 from staffgate.access import LIFETIME
 from staffgate.client import AuthzClient, Refused, Ruling, ServiceAway
 from staffgate.contracts.caller import Person
+from staffgate.contracts.level import DataAccess
 from staffgate.decision import RowFilter
 
 _SECTION = "core.staff"
@@ -60,6 +61,12 @@ class Permits:
         if not ruling.allowed:
             raise _forbidden(action) if ruling.visible else nobody()
 
+    async def require_in(self, caller: Person, section: str, action: str) -> None:
+        """A base action on a section whose rows are nobody's in particular: only who reaches all of them may."""
+        ruling = await self._ruling(caller, action, "section", section, section=section)
+        if not ruling.allowed or ruling.rows is not DataAccess.FULL:
+            raise _forbidden(action, section)
+
     async def rows(self, caller: Person) -> RowFilter:
         """Whose accounts the caller may view."""
         rows = await _had(self.authz.rows(caller.staff, f"{_SECTION}.view", _TYPE, await_subject=True))
@@ -67,8 +74,10 @@ class Permits:
             raise _forbidden("view")
         return rows
 
-    async def _ruling(self, caller: Person, action: str, type: str, id: str, **about: Any) -> Ruling:
-        asked = self.authz.decide(caller.staff, f"{_SECTION}.{action}", type, id, await_subject=True, **about)
+    async def _ruling(
+        self, caller: Person, action: str, type: str, id: str, *, section: str = _SECTION, **about: Any
+    ) -> Ruling:
+        asked = self.authz.decide(caller.staff, f"{section}.{action}", type, id, await_subject=True, **about)
         ruling = await _had(asked)
         if ruling.reason in _EARLY:
             raise Unavailable("account_unknown", "Your account is not known everywhere yet; try again.")
@@ -88,5 +97,5 @@ def nobody() -> NotFound:
     return NotFound("not_found", "There is nobody of that id in your organisation.")
 
 
-def _forbidden(action: str) -> Forbidden:
-    return Forbidden("not_permitted", f"This takes the action {action!r} on {_SECTION!r}.")
+def _forbidden(action: str, section: str = _SECTION) -> Forbidden:
+    return Forbidden("not_permitted", f"This takes the action {action!r} on {section!r}.")

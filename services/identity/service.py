@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.identity.keys import Signer
+from services.identity.keys import Keys, Signer
 from services.identity.links import Links
 from services.identity.logins import Logins
 from services.identity.organisations import Organisations
@@ -24,3 +24,4 @@ class Identity:
     sessions: Sessions
     products: Products
     signer: Signer
+    keys: Keys

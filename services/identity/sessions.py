@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import audit, handle, networks
+from services.identity import audit, handle
 from services.identity.audit import Act
+from services.identity.authority import require_not_above
+from services.identity.availability import leave_if_gone
 from services.identity.evidence import Evidence
 from services.identity.keys import Signer
+from services.identity.messages import Messages
+from services.identity.networks import Floor
+from services.identity.permits import Permits, nobody
+from services.identity.store import organisations as organisation_store
 from services.identity.store import sessions as store
+from services.identity.store import staff as staff_store
 from services.identity.store.organisations import OrganisationRow, read_policy
 from services.identity.store.sessions import NewSession, SessionRow
 from services.identity.store.staff import StaffRow
@@ -19,7 +26,7 @@ from shared.db import Database, Tx
 from shared.errors import Malformed, NotFound, Unauthenticated
 from staffgate.access import LIFETIME, TokenRefused, Verifier
 from staffgate.contracts.caller import Caller, Enrolling, Person, Product, StaffType
-from staffgate.contracts.identity import Revocations, Session, SessionList, SessionsEnded, Tokens
+from staffgate.contracts.identity import NoticeKind, Revocations, Session, SessionList, SessionsEnded, Tokens
 
 _RETRY = timedelta(seconds=10)  # an answer can get lost, and two tabs can ask at once
 _SKEW = timedelta(seconds=60)
@@ -27,8 +34,14 @@ _ENROLLING = timedelta(minutes=15)  # for a session in which only a factor can b
 
 
 class Sessions:
-    def __init__(self, db: Database, signer: Signer, verifier: Verifier, key: bytes) -> None:
+    def __init__(
+        self, db: Database, signer: Signer, verifier: Verifier, key: bytes, permits: Permits, messages: Messages,
+        floor: Floor | None = None,
+    ) -> None:  # fmt: skip
         self._db = db
+        self._permits = permits
+        self._messages = messages
+        self._floor = floor or Floor()
         self._signer = signer
         self._verifier = verifier
         self._key = key
@@ -63,37 +76,51 @@ class Sessions:
             raise _invalid_grant()
         next_token = handle.successor(token, org, self._key)
         async with self._db.begin(org) as tx:
-            session = await self._rotate(tx, org, token, next_token)
-        if session is None:
+            session, reused = await self._rotate(tx, org, token, next_token)
+        if session is not None and reused:
+            await self._reused(org, session)
+        if session is None or reused:
             raise _invalid_grant()
         return self._tokens(org, session, session.staff, session.type, next_token)
 
-    async def _rotate(self, tx: Tx, org: UUID, token: str, next_token: str) -> SessionRow | None:
+    async def _rotate(self, tx: Tx, org: UUID, token: str, next_token: str) -> tuple[SessionRow | None, bool]:
+        """The session while it is good, and whether its token was used before, too long ago to be a retry."""
         now, digest = self._db.clock.now(), handle.digest(token)
         shown = await store.lock_refresh(tx, org, digest)
         if shown is None:
-            return None
+            return None, False
         session = await store.live_session(tx, org, shown.session, now)
-        if session is None or is_idle(session, now) or not is_within(session):
-            return None
+        if session is None or is_idle(session, now) or not self._is_within(session):
+            return None, False
         if shown.used_at is not None and now - shown.used_at > _RETRY:
-            await self._reused(tx, org, session)
-            return None
+            return session, True
         await store.use_refresh(tx, org, digest, now)
         await store.add_refresh(tx, org, handle.digest(next_token), session.id, now)
         await store.touch_session(tx, org, session.id, now)
-        return session
+        return session, False
 
-    async def _reused(self, tx: Tx, org: UUID, session: SessionRow) -> None:
-        """Two have the token, and one of them is not the person."""
-        audit.note(tx, org, Act.TOKEN_REUSED, about=session.staff, ok=False, session=str(session.id))
-        await self.end(tx, org, session.staff, [session.id], "refresh_token_reused")
+    async def _reused(self, org: UUID, session: SessionRow) -> None:
+        """Two have the token, and one of them is not the person. In a transaction of its own: the one that found it out
+        shares the person's row with others like it, and none of them could change it."""
+        async with self._db.begin(org) as tx:
+            if not await self.end(tx, org, session.staff, [session.id], "refresh_token_reused"):
+                return
+            audit.note(tx, org, Act.TOKEN_REUSED, about=session.staff, ok=False, session=str(session.id))
+            person = await staff_store.staff(tx, org, session.staff)
+            organisation = await organisation_store.organisation(tx, org)
+            if person is not None and organisation is not None:
+                await self._messages.send_notice(tx, person, organisation, NoticeKind.TOKEN_REUSED)
 
     # --- looking and ending -----------------------------------------------------------------------------------
 
     async def list(self, caller: Person, staff: UUID) -> SessionList:
+        """One's own, or those of somebody whose account the caller may view."""
         now = self._db.clock.now()
+        if staff != caller.staff:
+            await self._permits.require_over(caller, "view", staff)
         async with self._db.begin(caller.org) as tx:
+            if await staff_store.staff(tx, caller.org, staff) is None:
+                raise nobody()
             rows = await store.live_sessions_of(tx, caller.org, staff, now)
         return SessionList(sessions=[_shown(row, caller.session) for row in rows if not is_idle(row, now)])
 
@@ -106,20 +133,45 @@ class Sessions:
                 raise NotFound("not_found", "You have no session of that id.")
             audit.note(tx, caller.org, Act.LOGGED_OUT, by=caller, about=caller.staff, session=str(session))
 
+    async def end_others(self, caller: Person) -> None:
+        """All of one's own but the one that is asked with."""
+        async with self._db.begin(caller.org) as tx:
+            ended = await self.end_all(tx, caller.org, caller.staff, "logged_out", but=caller.session)
+            if ended:
+                audit.note(tx, caller.org, Act.LOGGED_OUT, by=caller, about=caller.staff, count=len(ended))
+
+    async def end_of(self, caller: Person, staff: UUID, session: UUID) -> None:
+        """Another person's session, by who may edit their account and is not below them."""
+        if staff == caller.staff:
+            return await self.end_own(caller, session)
+        await self._permits.require_over(caller, "edit", staff)
+        async with self._db.begin(caller.org) as tx:
+            person = await staff_store.lock_staff(tx, caller.org, staff)
+            if person is None:
+                raise nobody()
+            require_not_above(caller, person.type)
+            if not await self.end(tx, caller.org, staff, [session], "ended_by_administrator"):
+                raise NotFound("not_found", "This person has no session of that id.")
+            audit.note(tx, caller.org, Act.SESSIONS_ENDED, by=caller, about=staff, session=str(session))
+        return None
+
     async def end(self, tx: Tx, org: UUID, staff: UUID, sessions: Sequence[UUID], reason: str) -> Sequence[UUID]:
         """Of these, those that are not over yet; told to every service with the commit."""
         now = self._db.clock.now()
+        await store.hold_person(tx, org, staff)
         ended = [id for id in sessions if await store.end_session(tx, org, staff, id, reason, now)]
         return await self._tell(tx, org, staff, ended)
 
     async def end_all(self, tx: Tx, org: UUID, staff: UUID, reason: str, *, but: UUID | None = None) -> Sequence[UUID]:
         """Everything that the person is signed in with."""
+        await store.hold_person(tx, org, staff)
         ended = await store.end_sessions_of(tx, org, staff, reason, self._db.clock.now(), but=but)
         return await self._tell(tx, org, staff, ended)
 
     async def _tell(self, tx: Tx, org: UUID, staff: UUID, ended: Sequence[UUID]) -> Sequence[UUID]:
         if ended:
             await tx.emit(SessionsEnded(org=org, staff=staff, sessions=[*ended]))
+        await leave_if_gone(tx, org, staff)
         return ended
 
     async def ended(self) -> Revocations:
@@ -134,7 +186,7 @@ class Sessions:
         """identity owns the sessions, so it looks: what ended is over at once here, and so is what comes from outside
         the organisation's networks."""
         try:
-            caller = self._verifier.verify(token)
+            caller = self._verifier.verify(token, enrolling=True)
         except TokenRefused as fault:
             raise Unauthenticated("token_refused", f"This access token is not accepted ({fault}).") from fault
         if isinstance(caller, Product):
@@ -142,9 +194,14 @@ class Sessions:
         async with self._db.begin(caller.org) as tx:
             # The idle limit is the refresh token's matter: an access token in use is not idle.
             live = await store.live_session(tx, caller.org, caller.session, self._db.clock.now())
-        if live is None or not is_within(live):
+        if live is None or not self._is_within(live):
             raise _refused()
         return caller
+
+    def _is_within(self, session: SessionRow) -> bool:
+        """Does whoever asks now come from where the organisation and the operator allow?"""
+        policy = read_policy(session.security)
+        return self._floor.admits_session(trace.source().ip, policy, session.type, session.amr)
 
     # --- making tokens ----------------------------------------------------------------------------------------
 
@@ -183,11 +240,6 @@ class Sessions:
 def is_idle(session: SessionRow, now: datetime) -> bool:
     rule = read_policy(session.security).session
     return now - session.used_at >= timedelta(minutes=rule.idle_minutes)
-
-
-def is_within(session: SessionRow) -> bool:
-    """Does whoever asks now come from where the organisation allows?"""
-    return networks.within(trace.source().ip, read_policy(session.security).networks)
 
 
 def _shown(row: SessionRow, present: UUID) -> Session:

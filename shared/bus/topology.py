@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from aio_pika.abc import AbstractChannel, AbstractExchange
 
 from shared.bus.port import Queue
-from staffgate.contracts import identity, items
+from staffgate.contracts import authz, identity, items
 
 EXCHANGE = "events"
 PARKED = "parked"
@@ -29,16 +29,21 @@ AUTHZ_STAFF = Queue(
     types=(
         identity.OrganisationRegistered.type,
         identity.OrganisationNamed.type,
+        identity.OrganisationClosed.type,
         identity.StaffAdded.type,
+        identity.StaffImported.type,
         identity.StaffActivated.type,
+        identity.StaffChanged.type,
         identity.StaffSuspended.type,
         identity.StaffReactivated.type,
+        identity.StaffDeleted.type,
     ),
 )
+IDENTITY_PLACEMENTS = Queue(name="identity.placements", types=(authz.PlacementsChanged.type,))
 AUTHZ_ITEMS = Queue(name="authz.items", types=(items.ItemRegistered.type, items.ItemRemoved.type))
 NOTIFY_MESSAGES = Queue(name="notify.messages", types=(identity.LinkIssued.type, identity.CodeIssued.type))
 
-QUEUES = (AUTHZ_STAFF, AUTHZ_ITEMS, NOTIFY_MESSAGES)
+QUEUES = (AUTHZ_STAFF, AUTHZ_ITEMS, IDENTITY_PLACEMENTS, NOTIFY_MESSAGES)
 
 
 def retry_queue(queue: str, delay: float) -> str:

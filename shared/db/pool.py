@@ -51,6 +51,15 @@ class Tx:
         row = await self._connection.fetchrow(sql, *args)
         return None if row is None else msgspec.convert(dict(row), kind)
 
+    async def one_unless_taken(self, kind: type[Row], sql: str, *args: object) -> Row | None:
+        """As `one`; and None, with nothing changed, where something of it is another row's alone."""
+        await self._connection.execute("SAVEPOINT taken")
+        try:
+            return await self.one(kind, sql, *args)
+        except asyncpg.UniqueViolationError:
+            await self._connection.execute("ROLLBACK TO SAVEPOINT taken")
+            return None
+
     async def all(self, kind: type[Row], sql: str, *args: object) -> list[Row]:
         return [msgspec.convert(dict(row), kind) for row in await self._connection.fetch(sql, *args)]
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
+from shared.http.files import Download
 from shared.http.operation import FORM, JSON, Operation
 from shared.http.problems import CONTENT_TYPE, Problem
+from staffgate.contracts.problem import OAuthProblem
 
 _REF = "#/components/schemas/{name}"
 _TEXT = {"type": "string"}
@@ -28,16 +30,28 @@ def document(title: str, version: str, operations: Sequence[Operation]) -> dict[
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(components.items())),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": _schemes(operations),
         },
     }
 
 
+def _schemes(operations: Sequence[Operation]) -> dict[str, Any]:
+    schemes: dict[str, Any] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    if any("basic" in operation.types for operation in operations):
+        schemes["basic"] = {"type": "http", "scheme": "basic"}
+    return schemes
+
+
 def _kinds(operations: Sequence[Operation]) -> list[Any]:
     kinds: list[Any] = [Problem]
+    if any(operation.oauth_errors for operation in operations):
+        kinds.append(OAuthProblem)
     for operation in operations:
         for name, kind in operation.types.items():
-            if name not in ("caller", "source", "if_match") and kind not in kinds:
+            if (
+                name not in ("caller", "source", "if_match", "idempotency_key", "content", "basic")
+                and kind not in kinds
+            ):
                 kinds.append(kind)
         if _has_result(operation) and operation.result not in kinds:
             kinds.append(operation.result)
@@ -45,11 +59,19 @@ def _kinds(operations: Sequence[Operation]) -> list[Any]:
 
 
 def _has_result(operation: Operation) -> bool:
-    return operation.result is not None and operation.result is not type(None) and not _is_page(operation)
+    return operation.result is not None and operation.result is not type(None) and not _is_file(operation)
+
+
+def _is_file(operation: Operation) -> bool:
+    return _is_page(operation) or _is_download(operation)
 
 
 def _is_page(operation: Operation) -> bool:
     return getattr(operation.result, "__name__", "") == "Response"
+
+
+def _is_download(operation: Operation) -> bool:
+    return isinstance(operation.result, type) and issubclass(operation.result, Download)
 
 
 def _describe(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -59,12 +81,18 @@ def _describe(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         described["description"] = rest
     if operation.callers:
         described["security"] = [{"token": []}]
+    if "basic" in operation.types:
+        described["security"] = [{}, {"basic": []}]
     if parameters := _parameters(operation, schemas):
         described["parameters"] = parameters
     for name, content_type in (("body", JSON), ("form", FORM)):
         if name in operation.types:
             content = {content_type: {"schema": schemas[repr(operation.types[name])]}}
             described["requestBody"] = {"required": True, "content": content}
+    if operation.content is not None:
+        limit = f"At most {operation.content.limit >> 20} MiB"
+        content = {operation.content.type: {"schema": _TEXT}}
+        described["requestBody"] = {"required": True, "description": limit, "content": content}
     described["responses"] = _responses(operation, schemas)
     return described
 
@@ -81,19 +109,28 @@ def _parameters(operation: Operation, schemas: dict[str, Any]) -> list[dict[str,
     if "if_match" in operation.types:
         said = "The ETag as you last saw it: where it is another by now, nothing is changed, and the answer is 412"
         found.append({"name": "If-Match", "in": "header", "required": False, "description": said, "schema": _TEXT})
+    if "idempotency_key" in operation.types:
+        said = "A name of your own for this request: sent again under the same one it is done once"
+        found.append(
+            {"name": "Idempotency-Key", "in": "header", "required": False, "description": said, "schema": _TEXT}
+        )
     return found
 
 
 def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
-    problem = {
+    problem: dict[str, Any] = {
         "description": "What is wrong, and what to do",
         "content": {CONTENT_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}},
     }
+    if operation.oauth_errors:
+        problem["content"][JSON] = {"schema": {"$ref": _REF.format(name="OAuthProblem")}}
     if _is_page(operation):
-        return {
-            "200": {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}},
-            "4XX": problem,
-        }
+        page = {"text/html": {"schema": _TEXT}}
+        refused = problem | {"content": problem["content"] | page}
+        return {"200": {"description": "A page", "content": page}, "4XX": refused}
+    if _is_download(operation):
+        file = {operation.result.content_type: {"schema": _TEXT}}
+        return {"200": {"description": "A file", "content": file}, "4XX": problem}
     if not _has_result(operation):
         return {"204": {"description": "Done"}, "4XX": problem}
     content = {JSON: {"schema": schemas[repr(operation.result)]}}

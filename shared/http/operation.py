@@ -4,13 +4,15 @@
     async def add_staff(identity: Identity, caller: Person, body: AddStaff) -> Staff: ...
 
 The first parameter is the service. `caller` says who may ask (a Person, a Product, either; without it, anybody), `body`
-is decoded from JSON, `form` from an urlencoded body, `query` from the query string, `source` is the Source of the request,
-`if_match` is that header or None, and any other name is part of the path. Tagged[View] is a View with its ETag. The result is encoded as JSON; None is 204. What can be read and is not acceptable is answered 422, or 400 where
-a standard wants that (`invalid=400`). The same signatures make the OpenAPI document.
+is decoded from JSON, `form` from an urlencoded body, `content` is a file as it came, `query` is decoded from the query
+string, `source` is the Source of the request, `if_match` and `idempotency_key` are those headers or None, `basic` a client's credentials in the header or None, and any other
+name is part of the path. A Download is sent as a file. Tagged[View] is a View with its ETag, Cacheable[View] one that may be kept for a while. The result is encoded as JSON; None is 204. What can be read and is not acceptable is answered 422, or 400 where
+a standard wants that (`invalid=400`); `oauth_errors` are those of RFC 6749. The same signatures make the OpenAPI document.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +23,11 @@ import msgspec
 from aiohttp import hdrs, web
 
 from shared import trace
-from shared.errors import Forbidden, Invalid, Malformed, NotFound, Unauthenticated
+from shared.errors import Forbidden, Invalid, Malformed, NotFound, Refusal, Unauthenticated
+from shared.http import oauth
+from shared.http.files import Content, Download, received, sent
+from shared.http.patience import BODY_WITHIN
+from shared.http.replies import Replies, again, digest_of, kept, key_of
 from shared.trace import Source as Source
 from staffgate.contracts.caller import Caller
 
@@ -51,52 +57,98 @@ class Tagged(msgspec.Struct, Generic[View], frozen=True):
     etag: str | None
 
 
+class Cacheable(msgspec.Struct, Generic[View], frozen=True):
+    """A result that whoever asks may keep for so many seconds, and everybody on the way: it is the same for all."""
+
+    view: View
+    seconds: int
+
+
 class Operation:
     """One route, worked out once when the service is put together."""
 
     def __init__(
-        self, method: str, path: str, status: int, handler: Callable[..., Awaitable[Any]], invalid: int = 422
-    ) -> None:
+        self, method: str, path: str, status: int, handler: Callable[..., Awaitable[Any]], invalid: int = 422,
+        oauth_errors: bool = False,
+    ) -> None:  # fmt: skip
         self.method = method
         self.path = path
         self.status = status
         self.invalid = invalid
+        self.oauth_errors = oauth_errors
         self.handler = handler
         self.name = handler.__name__
         hints = get_type_hints(handler, include_extras=True)
         self.result = hints.pop("return", None)
         self.tagged = get_origin(self.result) is Tagged
-        if self.tagged:
+        if get_origin(self.result) in (Tagged, Cacheable):
             (self.result,) = get_args(self.result)
         self.types = {name: hints[name] for name in list(inspect.signature(handler).parameters)[1:]}
         self.callers = _callers(self.types.get("caller"))
+        # Whoever takes the key as an argument sees to it, within the transaction of what it is for.
+        self._repeatable = method == hdrs.METH_POST and "idempotency_key" not in self.types
         self.in_path = re.findall(r"{(\w+)}", path)
         self._body = msgspec.json.Decoder(self.types["body"]) if "body" in self.types else None
+        self.content: Content | None = get_args(self.types["content"])[1] if "content" in self.types else None
 
-    async def __call__(self, service: object, authenticate: Authenticate, request: web.Request) -> web.Response:
+    async def __call__(
+        self, service: object, authenticate: Authenticate, request: web.Request, replies: Replies | None = None
+    ) -> web.Response:
         try:
-            return await self._handle(service, authenticate, request)
-        except Invalid as fault:
-            if self.invalid == 422:
+            return await self._handle(service, authenticate, request, replies)
+        except Refusal as fault:
+            if self.oauth_errors and (said := oauth.refused(fault, request.path)) is not None:
+                request[PROBLEM] = fault.code
+                return said
+            if self.invalid == 422 or not isinstance(fault, Invalid):
                 raise
             raise Malformed(fault.code, fault.detail, **fault.extras) from fault
 
-    async def _handle(self, service: object, authenticate: Authenticate, request: web.Request) -> web.Response:
+    async def _handle(
+        self, service: object, authenticate: Authenticate, request: web.Request, replies: Replies | None
+    ) -> web.Response:
         arguments: dict[str, object] = {}
         if self.callers:
-            arguments["caller"] = await self._caller(authenticate, request)
+            caller = arguments["caller"] = await self._caller(authenticate, request)
+            key = key_of(request) if self._repeatable else None
+            if replies is not None and key is not None:
+                return await self._once(service, request, arguments, replies, caller, key)
+        return await self._run(service, request, arguments)
+
+    async def _once(
+        self, service: object, request: web.Request, arguments: dict[str, object], replies: Replies, caller: Caller,
+        key: str,
+    ) -> web.Response:  # fmt: skip
+        before = await replies.begin(caller, key, digest_of(request, await _body(request)))
+        if before is not None:
+            return again(before)
+        try:
+            response = await self._run(service, request, arguments)
+        except BaseException:
+            await replies.forget(caller, key)
+            raise
+        await replies.keep(caller, key, kept(response))
+        return response
+
+    async def _run(self, service: object, request: web.Request, arguments: dict[str, object]) -> web.Response:
         for name in self.in_path:
             arguments[name] = self._path_part(name, request)
         if "query" in self.types:
             arguments["query"] = _convert(dict(request.query), self.types["query"], "query string")
         if "source" in self.types:
             arguments["source"] = trace.source()
+        if "basic" in self.types:
+            arguments["basic"] = oauth.basic(request)
         if "if_match" in self.types:
             arguments["if_match"] = request.headers.get(hdrs.IF_MATCH)
+        if "idempotency_key" in self.types:
+            arguments["idempotency_key"] = request.headers.get("Idempotency-Key")
         if self._body is not None:
             arguments["body"] = await self._json(request)
         if "form" in self.types:
             arguments["form"] = await self._form(request)
+        if self.content is not None:
+            arguments["content"] = await received(request, self.content)
         return self._answer(await self.handler(service, **arguments))
 
     async def _caller(self, authenticate: Authenticate, request: web.Request) -> Caller:
@@ -120,9 +172,7 @@ class Operation:
             raise Malformed("wrong_content_type", f"Send the body as Content-Type: {JSON}.")
         assert self._body is not None
         try:
-            return self._body.decode(await request.read())
-        except web.RequestPayloadError as fault:
-            raise _unreadable() from fault
+            return self._body.decode(await _body(request))
         except msgspec.ValidationError as fault:
             raise _invalid(fault, "body") from fault
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
@@ -134,19 +184,26 @@ class Operation:
         # Python knows encodings that take minutes for a body (punycode) and that make lone surrogates (utf-7).
         if (request.charset or "utf-8").lower() != "utf-8":
             raise Malformed("wrong_charset", "Send the form in UTF-8.")
+        await _body(request)
         try:
-            fields = dict(await request.post())
-        except web.RequestPayloadError as fault:
-            raise _unreadable() from fault
+            posted = await request.post()
         except (ValueError, LookupError) as fault:
             raise Malformed("malformed_form", "The body is not an urlencoded form.") from fault
+        fields = dict(posted)
+        if len(fields) != len(posted):  # which of them is meant, each reader would say differently
+            raise Malformed("repeated_field", "A field of the form stands there twice.")
         return _convert(fields, self.types["form"], "form")
 
     def _answer(self, result: object) -> web.Response:
         if isinstance(result, web.Response):
             return result
+        if isinstance(result, Download):
+            return sent(result)
         if result is None:
             return web.Response(status=204)
+        if isinstance(result, Cacheable):
+            headers = {hdrs.CACHE_CONTROL: f"public, max-age={result.seconds}"}
+            return web.Response(status=self.status, body=_encode(result.view), content_type=JSON, headers=headers)
         view, etag = (result.view, result.etag) if isinstance(result, Tagged) else (result, None)
         headers = {} if etag is None else {hdrs.ETAG: etag}
         return web.Response(status=self.status, body=_encode(view), content_type=JSON, headers=headers)
@@ -158,9 +215,11 @@ class Api:
     def __init__(self) -> None:
         self.operations: list[Operation] = []
 
-    def _add(self, method: str, path: str, status: int, invalid: int = 422) -> Callable[[Handler], Handler]:
+    def _add(
+        self, method: str, path: str, status: int, invalid: int = 422, oauth_errors: bool = False
+    ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
-            self.operations.append(Operation(method, path, status, handler, invalid))
+            self.operations.append(Operation(method, path, status, handler, invalid, oauth_errors))
             return handler
 
         return add
@@ -168,8 +227,10 @@ class Api:
     def get(self, path: str) -> Callable[[Handler], Handler]:
         return self._add(hdrs.METH_GET, path, 200)
 
-    def post(self, path: str, *, status: int = 200, invalid: Literal[400, 422] = 422) -> Callable[[Handler], Handler]:
-        return self._add(hdrs.METH_POST, path, status, invalid)
+    def post(
+        self, path: str, *, status: int = 200, invalid: Literal[400, 422] = 422, oauth_errors: bool = False
+    ) -> Callable[[Handler], Handler]:
+        return self._add(hdrs.METH_POST, path, status, invalid, oauth_errors)
 
     def put(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
         return self._add(hdrs.METH_PUT, path, status)
@@ -181,14 +242,16 @@ class Api:
         """A service with many operations keeps them in several modules."""
         self.operations += other.operations
 
-    def routes(self, service: object, authenticate: Authenticate) -> Sequence[web.RouteDef]:
-        return [_route(operation, service, authenticate) for operation in self.operations]
+    def routes(
+        self, service: object, authenticate: Authenticate, replies: Replies | None = None
+    ) -> Sequence[web.RouteDef]:
+        return [_route(operation, service, authenticate, replies) for operation in self.operations]
 
 
-def _route(operation: Operation, service: object, authenticate: Authenticate) -> web.RouteDef:
+def _route(operation: Operation, service: object, authenticate: Authenticate, replies: Replies | None) -> web.RouteDef:
     async def handle(request: web.Request) -> web.StreamResponse:
         request[OPERATION] = operation.name
-        return await operation(service, authenticate, request)
+        return await operation(service, authenticate, request, replies)
 
     return web.route(operation.method, operation.path, handle)
 
@@ -215,8 +278,14 @@ def _convert(values: dict[str, Any], kind: Any, where: str) -> object:
         raise _invalid(fault, where) from fault
 
 
-def _unreadable() -> Malformed:
-    return Malformed("malformed_body", "The body is not encoded as its Content-Encoding says.")
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            return await request.read()
+    except web.RequestPayloadError as fault:
+        raise Malformed("malformed_body", "The body is not encoded as its Content-Encoding says.") from fault
+    except TimeoutError as fault:
+        raise web.HTTPRequestTimeout from fault
 
 
 def _invalid(fault: msgspec.ValidationError, where: str) -> Invalid:

@@ -24,6 +24,7 @@ _STATUS: tuple[tuple[type[errors.Refusal], int], ...] = (
 _HTTP_CODES = {
     404: ("no_such_page", "Nothing is here; the operations are listed at /openapi.json."),
     405: ("method_not_allowed", "This method is not offered here; see the Allow header."),
+    408: ("too_slow", "The body did not arrive in time; send it again."),
     413: ("too_large", "The body is larger than is accepted."),
 }
 
@@ -33,7 +34,7 @@ _STEP_UP = 'Bearer error="insufficient_user_authentication", max_age="300"'  # R
 def refused(refusal: errors.Refusal, instance: str) -> web.Response:
     status = next(status for kind, status in _STATUS if isinstance(refusal, kind))
     response = _problem(status, refusal.code, refusal.detail, instance, refusal.extras)
-    if isinstance(refusal, errors.TooMany | errors.Unavailable):
+    if isinstance(refusal, errors.TooMany | errors.Unavailable | errors.Busy):
         response.headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, errors.Unauthenticated):
         response.headers["WWW-Authenticate"] = _STEP_UP if isinstance(refusal, errors.NotFresh) else "Bearer"

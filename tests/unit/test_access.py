@@ -33,8 +33,13 @@ class Identity:
 
 @pytest.fixture
 def access(monkeypatch: pytest.MonkeyPatch) -> Access:
-    monkeypatch.setattr("shared.access._TOO_OLD", -1.0)  # whatever was loaded before is too old at once
+    monkeypatch.setattr("staffgate.validity._TOO_OLD", -1.0)  # whatever was loaded before is too old at once
     return Access("http://identity.test", "", SystemClock())
+
+
+async def load(access: Access, identity: Identity) -> bool:
+    access._validity.ask(identity)
+    return await access._validity.load()
 
 
 async def test_hearing_again_is_not_enough_what_was_missed_has_to_be_loaded(access: Access) -> None:
@@ -42,7 +47,7 @@ async def test_hearing_again_is_not_enough_what_was_missed_has_to_be_loaded(acce
     access.restored()
     with pytest.raises(Unavailable):
         await access.ready()
-    assert await access._load(identity)  # type: ignore[arg-type]
+    assert await load(access, identity)
     await access.ready()
     access.lost()
     with pytest.raises(Unavailable):
@@ -51,15 +56,15 @@ async def test_hearing_again_is_not_enough_what_was_missed_has_to_be_loaded(acce
     with pytest.raises(Unavailable):
         await access.ready()
     identity.fault = ServiceAway("still away")
-    assert not await access._load(identity)  # type: ignore[arg-type]
+    assert not await load(access, identity)
     with pytest.raises(Unavailable):
         await access.ready()
     identity.fault = None
-    assert await access._load(identity)  # type: ignore[arg-type]
+    assert await load(access, identity)
     await access.ready()
 
 
 async def test_an_answer_that_is_none_does_not_end_the_keeping(access: Access) -> None:
     identity = Identity()
     identity.fault = ValueError("a proxy's page")
-    assert not await access._load(identity)  # type: ignore[arg-type]
+    assert not await load(access, identity)

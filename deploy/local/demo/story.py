@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pyotp
 
 from deploy.local.demo.inbox import SmsInbox
-from deploy.local.demo.people import Tokens, link_in_email, log_in, open_link_and_set_password, refresh
+from deploy.local.demo.people import Tokens, enrol_app, link_in_email, log_in, open_link_and_set_password, refresh
 from deploy.local.demo.world import Answer, Door, World, eventually, newest_message, require
 
 Tell = Callable[[str], None]
@@ -66,7 +66,8 @@ class Story:
         token = await link_in_email(self.world, self.ray_mail, since)
         login = await open_link_and_set_password(self.world, token)
         self.tell(f"e-mail confirmed by link, password set; Ray logs in as {login}")
-        self.ray = await log_in(self.world, login, "email", self.ray_mail)
+        self.ray = await enrol_app(self.world, login, self.ray_mail)
+        self.tell("he is asked to enrol an authenticator app before anything else, and is in")
         self.ray_id = UUID((await self.world.identity.get("/v1/me", token=self.ray.access))["id"])
 
     async def select_username(self) -> None:
@@ -131,7 +132,7 @@ class Story:
         code = {
             "code": app.at(for_time=datetime.now(UTC), counter_offset=-1)
         }  # the present one is kept for the login that follows
-        await self.world.identity.post("/v1/me/factors/totp/confirm", code, token=by_mail.access, want=204)
+        await self.world.identity.post("/v1/me/factors/totp/confirm", code, token=by_mail.access)
         self.jane = await log_in(self.world, self.jane_login, "totp", "", app.now())
         self.tell("with an authenticator app, after enrolling it")
         status, tokens = await refresh(self.world, self.jane.refresh)

@@ -231,6 +231,16 @@ class AuthzClient:
         body = administration.ChangeList(changes=list(changes))
         return await self._ask("POST", "/v1/changes/preview", administration.Preview, body, safe=True)
 
+    # --- for identity -----------------------------------------------------------------------------------------
+
+    async def check_placements(
+        self, by: UUID, roles: Iterable[str] = (), teams: Iterable[str] = ()
+    ) -> authz.PlacementsChecked:
+        """In which of these roles and teams, by name, this person may place people who are not there yet. A thousand of
+        each at most."""
+        body = authz.CheckPlacements(by=by, roles=list(roles), teams=list(teams))
+        return await self._ask("POST", "/v1/placements/check", authz.PlacementsChecked, body, safe=True)
+
     # --- for replicas -----------------------------------------------------------------------------------------
 
     async def standing(self, staff: UUID) -> PersonFacts:

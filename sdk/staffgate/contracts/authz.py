@@ -18,6 +18,9 @@ ItemId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1
 Key = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*" + _END)]
 Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+" + _END)]
 
+PlacementNames = Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=1000)]
+PlacementRefusal = Literal["unknown", "ambiguous", "not_yours_to_give"]
+
 
 # --- administration -------------------------------------------------------------------------------------------
 
@@ -134,6 +137,40 @@ class Permissions(msgspec.Struct, kw_only=True):
     revision: int
 
 
+# --- where people are placed ----------------------------------------------------------------------------------
+
+
+class CheckPlacements(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Names of roles and teams, in which `by` wants to place people who are not there yet."""
+
+    by: UUID
+    roles: PlacementNames = []
+    teams: PlacementNames = []
+
+
+class PlacementChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is called so: its id, or why it can't be given."""
+
+    id: str | None = None
+    refusal: PlacementRefusal | None = None
+
+
+class PlacementsChecked(msgspec.Struct, kw_only=True):
+    """By name."""
+
+    roles: dict[str, PlacementChecked]
+    teams: dict[str, PlacementChecked]
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """Where somebody is placed, by names, to be shown and not to decide by: every role that they hold, through groups too,
+    in whatever contract or tenant, and their team."""
+
+    staff: UUID
+    roles: list[str]
+    team: str | None
+
+
 # --- events ---------------------------------------------------------------------------------------------------
 
 
@@ -147,6 +184,20 @@ class PermissionsChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     revision: int
     people: list[UUID] | None
     types: tuple[str, ...] = ()
+
+    @property
+    def sequence(self) -> int:
+        return self.revision
+
+
+class PlacementsChanged(Event, frozen=True, kw_only=True):
+    """These people, 500 at most, are placed so from this revision of the organisation on. The newest revision is right,
+    for each person by itself."""
+
+    type: ClassVar[str] = "authz.placements.changed.v1"
+
+    revision: int
+    placements: list[Placement]
 
     @property
     def sequence(self) -> int:

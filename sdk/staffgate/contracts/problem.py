@@ -29,5 +29,12 @@ class Problem(msgspec.Struct, kw_only=True):
         )
 
 
+class OAuthProblem(Problem, kw_only=True):
+    """As the token endpoint says it: `error` is one of RFC 6749 section 5.2."""
+
+    error: str
+    error_description: str
+
+
 def code_of(type: str) -> str:
     return type.rpartition(":")[2]

@@ -11,6 +11,7 @@ from services.authz.api import (
     explanations,
     grants,
     items,
+    placements,
     replica,
     roles,
     teams,
@@ -31,6 +32,7 @@ for group in (
     contracts,
     tenants,
     changes,
+    placements,
     replica,
 ):
     api.include(group.api)

@@ -83,6 +83,15 @@ async def put_assignment(tx: Tx, org: UUID, new: AssignmentRow) -> AssignmentRow
     return row
 
 
+async def add_assignment(tx: Tx, org: UUID, new: AssignmentRow) -> bool:
+    """False where there is the same one, which stays as it is."""
+    return await tx.run(
+        f"INSERT INTO assignment (org, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        " ON CONFLICT (org, staff, staff_group, role, contract, tenant) DO NOTHING",
+        org, new.id, new.staff, new.staff_group, new.role, new.contract, new.tenant, new.expires_at,
+    ) == 1  # fmt: skip
+
+
 async def remove_assignments(tx: Tx, org: UUID, ids: Collection[UUID]) -> None:
     await tx.run("DELETE FROM assignment WHERE org = $1 AND id = ANY($2)", org, list(ids))
 
@@ -108,5 +117,19 @@ async def holders_in(tx: Tx, org: UUID, roles: Collection[str], teams: Collectio
             " group_member m JOIN assignment a ON a.org = m.org AND a.staff_group = m.staff_group"
             " WHERE m.org = $1 AND m.staff = t.staff AND a.role = ANY($2)))",
             org, list(roles), list(teams),
+        )
+    )  # fmt: skip
+
+
+async def holders_where(tx: Tx, org: UUID, *, contract: str | None = None, tenant: str | None = None) -> set[UUID]:
+    """Everybody who holds a role in that contract or that tenant, or through a group of that tenant."""
+    return set(
+        await tx.column(
+            "SELECT a.staff FROM assignment a WHERE a.org = $1 AND (a.contract = $2 OR a.tenant = $3)"
+            " AND a.staff IS NOT NULL UNION"
+            " SELECT m.staff FROM assignment a JOIN staff_group g ON g.org = a.org AND g.id = a.staff_group"
+            " JOIN group_member m ON m.org = g.org AND m.staff_group = g.id"
+            " WHERE a.org = $1 AND (a.contract = $2 OR a.tenant = $3 OR g.tenant = $3)",
+            org, contract, tenant,
         )
     )  # fmt: skip

@@ -11,6 +11,7 @@ from shared.db import Tx
 
 class OrganisationRow(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
+    closed: bool
     contracts: str
     tenants: list[str]
 
@@ -19,8 +20,13 @@ async def organisation(tx: Tx, org: UUID) -> OrganisationRow | None:
     """None where it is not known. `contracts` is JSON: the products of each, by its key."""
     return await tx.one(
         OrganisationRow,
-        "SELECT r.revision, coalesce((SELECT jsonb_object_agg(c.key, c.products) FROM contract c WHERE c.org = $1),"
+        "SELECT r.revision, r.closed, coalesce((SELECT jsonb_object_agg(c.key, c.products) FROM contract c WHERE c.org = $1),"
         " '{}')::text AS contracts, ARRAY(SELECT t.key FROM tenant t WHERE t.org = $1 ORDER BY t.key) AS tenants"
         " FROM organisation_revision r WHERE r.org = $1",
         org,
     )
+
+
+async def close_organisation(tx: Tx, org: UUID) -> bool:
+    """False where it is closed already. There is no way back."""
+    return await tx.run("UPDATE organisation_revision SET closed = true WHERE org = $1 AND NOT closed", org) == 1

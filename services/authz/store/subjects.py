@@ -35,7 +35,7 @@ PLACED = "subject s LEFT JOIN team_member m ON m.org = s.org AND m.staff = s.sta
 
 
 async def note_subject(tx: Tx, org: UUID, state: StaffState) -> bool:
-    """False where this version, or a newer one, is here already.
+    """False where this version, or a newer one, is here already. Whoever is deleted stays so, and no version matters then.
 
     The default level and the routing flag are taken from whichever event comes first, and never again. identity asks
     for them when an account is made and has no way to change them later: from then on they are changed here, where a
@@ -45,7 +45,7 @@ async def note_subject(tx: Tx, org: UUID, state: StaffState) -> bool:
         "INSERT INTO subject (org, staff, type, status, default_level, route_anywhere, version)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (org, staff) DO UPDATE SET type = excluded.type,"
         " status = excluded.status, version = excluded.version"
-        " WHERE excluded.version > subject.version",
+        " WHERE (excluded.version > subject.version OR excluded.status = 'deleted') AND subject.status <> 'deleted'",
         org, state.staff, state.type, state.status, state.default_level, state.route_anywhere, state.version,
     ) == 1  # fmt: skip
 
@@ -61,16 +61,27 @@ async def organisation_of_anywhere(tx: Tx, staff: UUID) -> UUID | None:
     return found
 
 
+async def note_imported(tx: Tx, org: UUID, staff: UUID) -> bool:
+    """False where they were given already what the file named, or are deleted."""
+    return await tx.run(
+        "UPDATE subject SET imported = true WHERE org = $1 AND staff = $2 AND NOT imported AND status <> 'deleted'",
+        org, staff,
+    ) == 1  # fmt: skip
+
+
 async def subjects(tx: Tx, org: UUID, staff: Collection[UUID]) -> list[SubjectRow]:
+    """Those of them that are here. Who was deleted is not."""
     return await tx.all(
         SubjectRow,
-        f"SELECT {COLUMNS} FROM {PLACED} WHERE s.org = $1 AND s.staff = ANY($2)",
+        f"SELECT {COLUMNS} FROM {PLACED} WHERE s.org = $1 AND s.staff = ANY($2) AND s.status <> 'deleted'",
         org, list(staff),
     )  # fmt: skip
 
 
 async def everybody(tx: Tx, org: UUID, limit: int) -> list[UUID]:
-    return await tx.column("SELECT staff FROM subject WHERE org = $1 ORDER BY staff LIMIT $2", org, limit)
+    return await tx.column(
+        "SELECT staff FROM subject WHERE org = $1 AND status <> 'deleted' ORDER BY staff LIMIT $2", org, limit
+    )
 
 
 async def active_after(tx: Tx, org: UUID, staff: UUID, limit: int) -> list[UUID]:
@@ -79,11 +90,6 @@ async def active_after(tx: Tx, org: UUID, staff: UUID, limit: int) -> list[UUID]
         "SELECT staff FROM subject WHERE org = $1 AND staff > $2 AND status = 'active' ORDER BY staff LIMIT $3",
         org, staff, limit,
     )  # fmt: skip
-
-
-async def known(tx: Tx, org: UUID, staff: Collection[UUID]) -> set[UUID]:
-    """Those of them that are here."""
-    return set(await tx.column("SELECT staff FROM subject WHERE org = $1 AND staff = ANY($2)", org, list(staff)))
 
 
 async def set_default_level(tx: Tx, org: UUID, staff: UUID, level: Level) -> None:

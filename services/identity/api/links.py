@@ -5,12 +5,16 @@ from __future__ import annotations
 from aiohttp import web
 
 from services.identity import pages
+from services.identity.links import ACTIVATING
 from services.identity.service import Identity
 from shared.errors import Refusal
 from shared.http.operation import Api
 from staffgate.contracts import identity as contract
+from staffgate.contracts.identity import LinkPurpose
 
 api = Api()
+_RESETTING = (LinkPurpose.RESET,)
+_CONFIRMING = (LinkPurpose.EMAIL,)
 
 
 @api.post("/v1/activations")
@@ -23,7 +27,7 @@ async def activate(identity: Identity, body: contract.Activate) -> contract.Acti
 async def activation_page(identity: Identity, query: pages.Token) -> web.Response:
     """The page behind the link. Opening it uses nothing up."""
     try:
-        return pages.form(query.token, await identity.links.read(query.token))
+        return pages.activation(query.token, await identity.links.read(query.token, ACTIVATING))
     except Refusal as refusal:
         return pages.dead(refusal.detail)
 
@@ -32,10 +36,68 @@ async def activation_page(identity: Identity, query: pages.Token) -> web.Respons
 async def submit_activation_page(identity: Identity, form: pages.Submitted) -> web.Response:
     """The page's form, for people whose browser runs no script."""
     try:
-        invitation = await identity.links.read(form.token)
+        invitation = await identity.links.read(form.token, ACTIVATING)
     except Refusal as refusal:
         return pages.dead(refusal.detail)
     try:
-        return pages.done(await identity.links.activate(form.token, form.password))
+        return pages.activated(await identity.links.activate(form.token, form.password))
     except Refusal as refusal:
-        return pages.form(form.token, invitation, refusal.detail)
+        return pages.activation(form.token, invitation, refusal.detail)
+
+
+@api.post("/v1/password-resets", status=202)
+async def ask_for_password_reset(identity: Identity, body: contract.AskForReset) -> contract.ResetAsked:
+    """Ask for a link that sets a new password. The answer is the same whether there is such an account or not."""
+    return await identity.resets.ask(body.login)
+
+
+@api.post("/v1/password-resets/finish")
+async def finish_password_reset(identity: Identity, body: contract.FinishReset) -> contract.PasswordSet:
+    """Use the link: set the new password. Does not log in; everything that the person was signed in with ends."""
+    return await identity.resets.finish(body.token, body.password)
+
+
+@api.get("/set-password")
+async def password_page(identity: Identity, query: pages.Token) -> web.Response:
+    """The page behind the link. Opening it uses nothing up."""
+    try:
+        return pages.new_password(query.token, await identity.links.read(query.token, _RESETTING))
+    except Refusal as refusal:
+        return pages.dead(refusal.detail)
+
+
+@api.post("/set-password")
+async def submit_password_page(identity: Identity, form: pages.Submitted) -> web.Response:
+    """The page's form."""
+    try:
+        invitation = await identity.links.read(form.token, _RESETTING)
+    except Refusal as refusal:
+        return pages.dead(refusal.detail)
+    try:
+        return pages.password_set(await identity.resets.finish(form.token, form.password))
+    except Refusal as refusal:
+        return pages.new_password(form.token, invitation, refusal.detail)
+
+
+@api.post("/v1/email-confirmations")
+async def confirm_email(identity: Identity, body: contract.ConfirmEmail) -> contract.EmailConfirmed:
+    """Use the link that went to a new address: it takes the place of the old one, which is told."""
+    return await identity.contacts.confirm_email(body.token)
+
+
+@api.get("/confirm-email")
+async def email_page(identity: Identity, query: pages.Token) -> web.Response:
+    """The page behind the link. Opening it uses nothing up."""
+    try:
+        return pages.new_email(query.token, await identity.links.read(query.token, _CONFIRMING))
+    except Refusal as refusal:
+        return pages.dead(refusal.detail)
+
+
+@api.post("/confirm-email")
+async def submit_email_page(identity: Identity, form: pages.Token) -> web.Response:
+    """The page's form."""
+    try:
+        return pages.email_confirmed(await identity.contacts.confirm_email(form.token))
+    except Refusal as refusal:
+        return pages.dead(refusal.detail)

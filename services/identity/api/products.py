@@ -13,7 +13,7 @@ api = Api()
 @api.get("/.well-known/jwks.json")
 async def list_keys(identity: Identity) -> contract.KeySet:
     """The public keys that access tokens are signed with (RFC 7517)."""
-    return identity.signer.public()
+    return identity.keys.published()
 
 
 @api.get("/v1/revocations")

@@ -7,8 +7,7 @@ import msgspec
 from aiohttp import web
 
 from services.identity.links import Invitation
-from services.identity.passwords import MINIMUM
-from staffgate.contracts.identity import Activated
+from staffgate.contracts.identity import Activated, EmailConfirmed, PasswordSet
 
 _templates = jinja2.Environment(
     loader=jinja2.PackageLoader("services.identity", "pages"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -24,17 +23,36 @@ class Submitted(msgspec.Struct):
     password: str = ""
 
 
-def form(token: str, invitation: Invitation, fault: str = "") -> web.Response:
-    status = 422 if fault else 200
-    return _page("activate.html", status, token=token, invitation=invitation, fault=fault, minimum=MINIMUM)
+def activation(token: str, invitation: Invitation, fault: str = "") -> web.Response:
+    return _form("activate.html", token, invitation, fault)
 
 
-def done(activated: Activated) -> web.Response:
-    return _page("activated.html", 200, login=activated.login)
+def activated(answer: Activated) -> web.Response:
+    return _page("activated.html", 200, login=answer.login)
+
+
+def new_password(token: str, invitation: Invitation, fault: str = "") -> web.Response:
+    return _form("set-password.html", token, invitation, fault)
+
+
+def password_set(answer: PasswordSet) -> web.Response:
+    return _page("password-set.html", 200, login=answer.login)
+
+
+def new_email(token: str, invitation: Invitation) -> web.Response:
+    return _form("confirm-email.html", token, invitation, "")
+
+
+def email_confirmed(answer: EmailConfirmed) -> web.Response:
+    return _page("email-confirmed.html", 200, login=answer.login)
 
 
 def dead(why: str) -> web.Response:
     return _page("dead.html", 410, why=why)
+
+
+def _form(name: str, token: str, invitation: Invitation, fault: str) -> web.Response:
+    return _page(name, 422 if fault else 200, token=token, invitation=invitation, fault=fault)
 
 
 def _page(name: str, status: int, **values: object) -> web.Response:

@@ -17,6 +17,10 @@ class LoginRow(msgspec.Struct, frozen=True, kw_only=True):
     session: UUID | None
     device: bytes | None
     sealed: str | None
+    attempts: int
+    failures: int
+    purpose: str
+    passkey: UUID | None = None  # that was shown for it in this very request
 
 
 class NewLogin(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,9 +32,10 @@ class NewLogin(msgspec.Struct, frozen=True, kw_only=True):
     session: UUID | None = None
     device: bytes | None = None
     sealed: str | None = None
+    failures: int = 0
 
 
-_COLUMNS = "id, staff, session, device, sealed"
+_COLUMNS = "id, staff, session, device, sealed, attempts, failures, purpose"
 
 
 class NewCode(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,9 +54,10 @@ class CodeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 async def add_login(tx: Tx, org: UUID, new: NewLogin, now: datetime) -> None:
     await tx.run(
-        "INSERT INTO login (org, id, staff, digest, purpose, session, device, sealed, expires_at, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        org, new.id, new.staff, new.digest, new.purpose, new.session, new.device, new.sealed, new.expires_at, now,
+        "INSERT INTO login (org, id, staff, digest, purpose, session, device, sealed, failures, expires_at,"
+        " created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        org, new.id, new.staff, new.digest, new.purpose, new.session, new.device, new.sealed, new.failures,
+        new.expires_at, now,
     )  # fmt: skip
 
 
@@ -68,7 +74,7 @@ async def take_attempt(tx: Tx, org: UUID, digest: bytes, purpose: str, now: date
     """Count a try before it is judged: however many come at once, no more than `limit` are ever judged."""
     return await tx.one(
         LoginRow,
-        "UPDATE login SET attempts = attempts + 1 WHERE org = $1 AND digest = $2 AND finished_at IS NULL"
+        "UPDATE login SET attempts = attempts + 1, tried_at = $3 WHERE org = $1 AND digest = $2 AND finished_at IS NULL"
         f" AND purpose = $5 AND expires_at > $3 AND attempts < $4 RETURNING {_COLUMNS}",
         org, digest, now, limit, purpose,
     )  # fmt: skip
@@ -129,3 +135,17 @@ async def codes_of_login_since(tx: Tx, org: UUID, login: UUID, channel: str, sin
         org, login, channel, since,
     )  # fmt: skip
     return count
+
+
+async def lock_account(tx: Tx, org: UUID, staff: UUID, now: datetime, until: datetime | None) -> None:
+    """Until a time, or for as long as nobody unlocks it."""
+    await tx.run("UPDATE staff SET locked_at = $3, locked_until = $4 WHERE org = $1 AND id = $2", org, staff, now, until)
+
+
+async def unlock_account(tx: Tx, org: UUID, staff: UUID) -> None:
+    await tx.run("UPDATE staff SET locked_at = NULL, locked_until = NULL WHERE org = $1 AND id = $2", org, staff)
+
+
+async def tell_once(tx: Tx, org: UUID, id: UUID) -> bool:
+    """True for the first who asks."""
+    return await tx.run("UPDATE login SET told = true WHERE org = $1 AND id = $2 AND NOT told", org, id) == 1

@@ -67,3 +67,33 @@ async def set_username(tx: Tx, org: UUID, username: str) -> OrganisationRow | No
         f" RETURNING {_COLUMNS}",
         org, username,
     )  # fmt: skip
+
+
+async def lock_organisation(tx: Tx, org: UUID) -> OrganisationRow | None:
+    """Held until the end of the transaction: changes to its settings and lists happen one after the other."""
+    return await tx.one(OrganisationRow, f"SELECT {_COLUMNS} FROM organisation WHERE org = $1 FOR NO KEY UPDATE", org)
+
+
+async def set_name(tx: Tx, org: UUID, name: str) -> OrganisationRow | None:
+    return await tx.one(
+        OrganisationRow,
+        f"UPDATE organisation SET name = $2, version = version + 1 WHERE org = $1 RETURNING {_COLUMNS}",
+        org, name,
+    )  # fmt: skip
+
+
+async def count_version(tx: Tx, org: UUID) -> OrganisationRow | None:
+    """Something of it has changed that is kept elsewhere: its events stay in order."""
+    return await tx.one(
+        OrganisationRow, f"UPDATE organisation SET version = version + 1 WHERE org = $1 RETURNING {_COLUMNS}", org
+    )
+
+
+async def close(tx: Tx, org: UUID, now: datetime) -> OrganisationRow | None:
+    """None where it is closed already."""
+    return await tx.one(
+        OrganisationRow,
+        "UPDATE organisation SET closed_at = $2, version = version + 1 WHERE org = $1 AND closed_at IS NULL"
+        f" RETURNING {_COLUMNS}",
+        org, now,
+    )  # fmt: skip

@@ -93,6 +93,12 @@ async def touch_session(tx: Tx, org: UUID, id: UUID, now: datetime) -> None:
     await tx.run("UPDATE session SET used_at = $3 WHERE org = $1 AND id = $2", org, id, now)
 
 
+async def hold_person(tx: Tx, org: UUID, staff: UUID) -> None:
+    """Before any of the person's sessions, as everybody who holds both: refreshing holds the person and then writes the
+    session."""
+    await tx.run("SELECT FROM staff WHERE org = $1 AND id = $2 FOR NO KEY UPDATE", org, staff)
+
+
 async def end_session(tx: Tx, org: UUID, staff: UUID, id: UUID, reason: str, now: datetime) -> bool:
     return await tx.run(
         "UPDATE session SET ended_at = $5, end_reason = $4"
@@ -113,7 +119,8 @@ async def end_sessions_of(
 
 
 async def ended_since_anywhere(tx: Tx, since: datetime) -> list[UUID]:
-    return await tx.column("SELECT id FROM session WHERE ended_at > $1 ORDER BY ended_at", since)
+    """Of those that have issued a token since then: what all others issued has expired by itself."""
+    return await tx.column("SELECT id FROM session WHERE ended_at > $1 AND used_at > $1 ORDER BY ended_at", since)
 
 
 async def add_refresh(tx: Tx, org: UUID, digest: bytes, session: UUID, now: datetime) -> None:

@@ -103,12 +103,17 @@ async def add_staff(tx: Tx, org: UUID, new: NewStaff, now: datetime) -> StaffRow
 
 
 async def staff(tx: Tx, org: UUID, id: UUID) -> StaffRow | None:
-    return await tx.one(StaffRow, f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND id = $2", org, id)
+    """None for those who were deleted, here and below: they are nobody any more."""
+    return await tx.one(
+        StaffRow, f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND id = $2 AND status <> 'deleted'", org, id
+    )
 
 
 async def lock_staff(tx: Tx, org: UUID, id: UUID) -> StaffRow | None:
     """Held until the end of the transaction: changes to one person happen one after the other."""
-    return await tx.one(StaffRow, f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND id = $2 FOR UPDATE", org, id)
+    return await tx.one(
+        StaffRow, f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND id = $2 AND status <> 'deleted' FOR UPDATE", org, id
+    )
 
 
 async def lock_administrators(tx: Tx, org: UUID) -> list[UUID]:
@@ -122,7 +127,9 @@ async def lock_administrators(tx: Tx, org: UUID) -> list[UUID]:
 
 async def staff_by_username(tx: Tx, org: UUID, username_key: str) -> StaffRow | None:
     return await tx.one(
-        StaffRow, f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND username_key = $2", org, username_key
+        StaffRow,
+        f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND username_key = $2 AND status <> 'deleted'",
+        org, username_key,
     )
 
 

@@ -319,8 +319,8 @@ async def registered(authz: Authz, name: str = "ACME Crates") -> Organisation:
     about = OrganisationState(name=name, number=org.hex[:8], username=None, version=1)
     await authz.publish(OrganisationRegistered(org=org, state=about))
     await authz.publish(StaffAdded(org=org, state=ray.state))
-    # Whichever of the two is handled first makes the organisation known.
-    await until(lambda: ray.changes)
+    # Whichever of the two is handled first makes the organisation known; the second one names its root, or brings Ray.
+    await until(lambda: ray.changes and len(authz.heard.of(org)) == 2)
     return Organisation(authz, org, ray)
 
 

@@ -26,7 +26,7 @@ class Operation:
 
     @property
     def needs_token(self) -> bool:
-        return "security" in self.described
+        return {"token": []} in self.described.get("security", [])
 
     @property
     def is_page(self) -> bool:

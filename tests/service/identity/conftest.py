@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import aiohttp
+import asyncpg
 import msgspec
 import pyotp
 import pytest
@@ -209,6 +210,43 @@ async def enrol_app(identity: Running, login: str) -> tuple[pyotp.TOTP, dict[str
     confirmed = await identity.post("/v1/me/factors/totp/confirm", {"code": code}, token=token)
     assert confirmed.status == 200, confirmed.text
     return app, confirmed.json
+
+
+@dataclass
+class SignedIn:
+    """Somebody who got in: what they type at login, their tokens, and the authenticator app where they have one."""
+
+    staff: UUID
+    login: str
+    token: str
+    refresh: str
+    app: pyotp.TOTP | None
+
+
+async def sign_in(acme: Acme, username: str = "Jane", **more: Any) -> SignedIn:
+    """Add somebody, activate them and let them in: administrators with the app, the others by e-mail."""
+    staff = await acme.add(username, **more)
+    login, app = await acme.activate(staff), None
+    if more.get("type") == "administrator":
+        app, tokens = await enrol_app(acme.identity, login)
+    else:
+        answer = await log_in(acme.identity, login)
+        assert answer.status == 200, answer.text
+        tokens = answer.json
+    return SignedIn(staff, login, tokens["access_token"], tokens["refresh_token"], app)
+
+
+async def confirm_mobile(identity: Running, staff: UUID) -> None:
+    """As if they had entered the code that was sent to it."""
+    await run_as_owner(identity, "UPDATE staff SET mobile_confirmed_at = $2 WHERE id = $1", staff, identity.clock.now())
+
+
+async def run_as_owner(identity: Running, statement: str, *values: object) -> list[Any]:
+    """What no operation does: as the database's owner, who sees every row."""
+    owner: Any = await asyncpg.connect(identity.owner_url)
+    rows: list[Any] = await owner.fetch(statement, *values)
+    await owner.close()
+    return rows
 
 
 async def register(identity: Running, name: str = "ACME Crates") -> Acme:

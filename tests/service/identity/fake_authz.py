@@ -54,6 +54,8 @@ class FakeAuthz:
         allowed = people is None or owner in people or (owner is None and bool(people))
         seen = self._people(staff, type, "core.staff.view")
         context = {"reason": self.reason or "role", "visible": seen is None or owner in seen, "revision": 1}
+        if asked["resource"]["type"] == "section":
+            context["rows"] = DataAccess.FULL if people is None else DataAccess.TEAM
         return web.json_response({"decision": allowed and not self.reason, "context": context})
 
     async def _rows(self, request: web.Request) -> web.Response:

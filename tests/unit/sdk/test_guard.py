@@ -31,7 +31,7 @@ JANE, HAN, SESSION = uuid4(), uuid4(), uuid4()
 def token(staff: UUID | None = JANE, *, at: float = NOW, session: UUID = SESSION) -> str:
     person: dict[str, Any] = {"org": uuid4(), "sid": session, "roles": [StaffType.STANDARD]} if staff else {}
     claims = Claims(
-        iss=ISSUER, aud=AUDIENCE, sub=str(staff or "sms"), client_id="staffgate", iat=int(at),
+        iss=ISSUER, aud=AUDIENCE, sub=str(staff or "sms"), client_id="staffgate" if staff else "sms", iat=int(at),
         exp=int(at) + LIFETIME, jti="1", **person,
     )  # fmt: skip
     header = {"alg": ALGORITHMS[0], "typ": TYPE, "kid": "test"}

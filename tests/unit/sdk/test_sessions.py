@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from shared.bus.envelope import encode
 from shared.clock import SystemClock
-from staffgate import sessions as module
+from staffgate import validity as module
 from staffgate.access import TokenRefused
 from staffgate.client import ServiceAway
 from staffgate.contracts.caller import Person
@@ -43,7 +43,7 @@ def identity() -> Identity:
 
 @pytest_asyncio.fixture
 async def sessions(identity: Identity) -> AsyncIterator[Sessions]:
-    async with Sessions(identity, ISSUER, now=lambda: NOW) as sessions:  # type: ignore[arg-type]
+    async with Sessions(identity, ISSUER, now=lambda: NOW) as sessions:
         yield sessions
 
 
@@ -71,7 +71,7 @@ async def test_what_ended_is_heard(sessions: Sessions) -> None:
 async def test_what_ended_before_is_loaded(identity: Identity) -> None:
     session = uuid4()
     identity.ended = [session]
-    async with Sessions(identity, ISSUER, now=lambda: NOW) as sessions:  # type: ignore[arg-type]
+    async with Sessions(identity, ISSUER, now=lambda: NOW) as sessions:
         assert refuses(sessions, session)
 
 
@@ -79,7 +79,7 @@ async def test_hearing_again_is_not_enough_what_was_missed_has_to_be_loaded(
     sessions: Sessions, identity: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sessions.restored()
-    await sessions._load()
+    await sessions.load()
     monkeypatch.setattr(module, "_TOO_OLD", -1.0)  # whatever was loaded before is too old at once
     assert not refuses(sessions, uuid4())
     sessions.lost()
@@ -87,17 +87,17 @@ async def test_hearing_again_is_not_enough_what_was_missed_has_to_be_loaded(
         sessions.verify(token())
     identity.away = True
     sessions.restored()
-    await sessions._load()
+    await sessions.load()
     with pytest.raises(ServiceAway):
         sessions.verify(token())
     identity.away = False
-    await sessions._load()
+    await sessions.load()
     assert not refuses(sessions, uuid4())
 
 
 async def test_without_identity_nobody_gets_in(identity: Identity) -> None:
     identity.away = True
-    async with Sessions(identity, ISSUER, now=lambda: NOW) as sessions:  # type: ignore[arg-type]
+    async with Sessions(identity, ISSUER, now=lambda: NOW) as sessions:
         with pytest.raises(ServiceAway):
             sessions.verify(token())
 

@@ -81,12 +81,13 @@ class StaffActivated(StaffEvent, frozen=True, kw_only=True):
 
 
 class StaffImported(StaffEvent, frozen=True, kw_only=True):
-    """Added from a file by `by`, who may give what the file names: that was checked with authz before."""
+    """Added from a file by `by`, who may give what the file names: that was checked with authz before. A role is named by
+    its id, which of a built-in one is no UUID."""
 
     type: ClassVar[str] = "identity.staff.imported.v1"
 
     by: UUID
-    role: UUID | None
+    role: str | None
     team: UUID | None
 
 

@@ -31,10 +31,12 @@ class Login(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Factor(msgspec.Struct, kw_only=True):
-    """A second factor that this person can use now; `hint` shows where a code would go."""
+    """A second factor that this person can use now; `hint` shows where a code would go. Codes by e-mail and SMS are the
+    weaker ones: whoever reads the mailbox, or takes over the number, has them."""
 
     kind: FactorKind
     hint: str | None = None
+    strength: Literal["strong", "weaker"] = "strong"
 
 
 class LoginStarted(msgspec.Struct, kw_only=True):
@@ -107,22 +109,13 @@ class RefreshGrant(msgspec.Struct, tag_field="grant_type", tag="refresh_token", 
 
 
 class ClientCredentialsGrant(msgspec.Struct, tag_field="grant_type", tag="client_credentials", kw_only=True):
-    client_id: Secret
-    client_secret: Secret
+    """Without its credentials here, they are in the header: HTTP Basic (RFC 6749 section 2.3.1)."""
+
+    client_id: Secret | None = None
+    client_secret: Secret | None = None
 
 
 TokenRequest = RefreshGrant | ClientCredentialsGrant
-
-
-class TotpEnrolment(msgspec.Struct, kw_only=True):
-    """Shown once. `uri` is what an authenticator app reads from a QR code."""
-
-    secret: str
-    uri: str
-
-
-class ConfirmTotp(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    code: Annotated[str, Meta(min_length=6, max_length=6, pattern=r"^[0-9]+" + END)]
 
 
 class KeySet(msgspec.Struct, kw_only=True):

@@ -37,3 +37,9 @@ class Organisation(msgspec.Struct, kw_only=True):
     number: str
     name: str
     username: str | None
+
+
+class NameOrganisation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How it is called; what is typed at login does not change with it."""
+
+    name: PersonName
