@@ -165,11 +165,7 @@ def main(name: str, kind: type[S], build: Build[S]) -> None:
     parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
     parser.add_argument("--role", choices=[*Role], default=Role.ALL)
     role = parser.parse_args().role
-    try:
-        settings = load(kind, name, os.environ)
-    except BadSettings as faults:
-        print(f"{name} can't start; its settings are incomplete:\n{faults}", file=sys.stderr)
-        raise SystemExit(2) from None
+    settings = read_settings(name, kind)
     logging.configure(name, settings.log_level)
     try:
         service = build(settings, open_bus(settings, name), role)
@@ -177,6 +173,15 @@ def main(name: str, kind: type[S], build: Build[S]) -> None:
         print(f"{name} can't start; one of its settings can't be used: {fault}", file=sys.stderr)
         raise SystemExit(2) from None
     uvloop.run(serve([service]))
+
+
+def read_settings(name: str, kind: type[S]) -> S:
+    """From the environment; what is wrong with them is said, and ends the process."""
+    try:
+        return load(kind, name, os.environ)
+    except BadSettings as faults:
+        print(f"{name} can't start; its settings are incomplete:\n{faults}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def open_bus(settings: CommonSettings, name: str) -> Bus:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
+from types import ModuleType
 
 import msgspec
 
 from deploy.reference.table import table
-from shared.bus.topology import QUEUES
-from staffgate.contracts import authz, catalogue, identity, items
+from shared.bus.topology import FOR_PRODUCTS, QUEUES
+from staffgate import contracts
 from staffgate.contracts.event import Event, Stated, event_types
 
 _HEAD = """# Events
@@ -31,18 +34,31 @@ def page() -> str:
 
 def _events() -> dict[str, type[Event]]:
     """Without those that a program of somebody's own may have added."""
-    ours = {module.__name__ for module in (authz, catalogue, identity, items)}
-    return {type: kind for type, kind in sorted(event_types().items()) if kind.__module__ in ours}
+    for part in _parts(contracts):
+        importlib.import_module(part)
+    return {
+        type: kind
+        for type, kind in sorted(event_types().items())
+        if kind.__module__.startswith(f"{contracts.__name__}.")
+    }
+
+
+def _parts(package: ModuleType) -> list[str]:
+    return [part.name for part in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
 
 
 def _meaning(kind: type[Event]) -> str:
     if issubclass(kind, Stated):
         _, noun, participle, _ = kind.type.split(".")
         words = {"staff": "member of staff"}
-        return (
-            f"The {words.get(noun, noun)} was {participle}. Carries the whole new state, so that order does not matter."
-        )
+        said = [f"The {words.get(noun, noun)} was {participle}.", _own_words(kind)]
+        return " ".join(filter(None, [*said, "Carries the whole new state, so that order does not matter."]))
     return (inspect.getdoc(kind) or "").partition("\n\n")[0]
+
+
+def _own_words(kind: type[Event]) -> str:
+    """And not those of a class that it is made of."""
+    return inspect.cleandoc(vars(kind).get("__doc__") or "").partition("\n\n")[0]
 
 
 def _fields(kind: type[Event]) -> str:
@@ -57,4 +73,6 @@ def _fields(kind: type[Event]) -> str:
 
 def _heard(type: str) -> str:
     queues = [f"queue `{queue.name}`" for queue in QUEUES if type in queue.types]
-    return ", ".join(queues) or "every replica, as a hint"
+    return ", ".join(queues) or (
+        "products, by queues of their own" if type in FOR_PRODUCTS else "every replica, as a hint"
+    )

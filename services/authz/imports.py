@@ -14,9 +14,9 @@ import msgspec
 from services.authz import placements, revisions, subjects
 from services.authz.store import assignments as assignment_store
 from services.authz.store import audit as audit_store
+from services.authz.store import placements as placement_store
 from services.authz.store import roles as role_store
 from services.authz.store import subjects as store
-from services.authz.store import teams as team_store
 from services.authz.store.assignments import AssignmentRow
 from services.authz.store.audit import AuditRow
 from shared.bus.envelope import Envelope
@@ -34,29 +34,26 @@ async def note_imported(tx: Tx, event: StaffImported, _envelope: Envelope) -> No
     await revisions.open_organisation(tx, event.org)
     staff = event.state.staff
     noted = await store.note_subject(tx, event.org, event.state)
-    placed = noted and await subjects.arrived(tx, event.org, staff)
+    placed = noted is not None and await subjects.placed_in_root(tx, event, noted)
     given: list[Given] = []
     if await store.note_imported(tx, event.org, staff):
-        given = [one for one in (await _placed(tx, event), await _assigned(tx, event)) if one is not None]
-    if noted or given:
-        revision = await revisions.raised(tx, event.org, [staff])
-        if placed or given:
-            await placements.tell(tx, event.org, [staff], revision)
-        for change, before, after in given:
-            await audit_store.add_entry(tx, event.org, _entry(tx, event.by, staff, (change, before, after), revision))
+        given = [one for one in (await _moved(tx, event), await _assigned(tx, event)) if one is not None]
+    if noted is None and not given:
+        return
+    revision = await revisions.raised(tx, event.org, [staff])
+    if placed or given:
+        await placements.tell(tx, event.org, [staff], revision)
+    for one in given:
+        await audit_store.add_entry(tx, event.org, _entry(tx, event.by, staff, one, revision))
 
 
-async def _placed(tx: Tx, event: StaffImported) -> Given | None:
+async def _moved(tx: Tx, event: StaffImported) -> Given | None:
     """Out of the root, where they are as long as nobody has placed them elsewhere."""
-    if event.team is None or await team_store.team(tx, event.org, event.team) is None:
+    staff, team = event.state.staff, event.team
+    root = None if team is None else await placement_store.leave_root(tx, event.org, staff, team)
+    if team is None or root is None:
         return None
-    staff, root = event.state.staff, await subjects.root_team(tx, event.org, subjects.UNNAMED)
-    present = (await team_store.teams_of(tx, event.org, [staff])).get(staff)
-    if present != root.id or event.team == root.id:
-        return None
-    await team_store.place(tx, event.org, event.team, [staff])
-    change = PlaceMembers(team=event.team, staff=(staff,))
-    return change, {str(staff): present}, {str(staff): event.team}
+    return PlaceMembers(team=team, staff=(staff,)), {str(staff): root}, {str(staff): team}
 
 
 async def _assigned(tx: Tx, event: StaffImported) -> Given | None:

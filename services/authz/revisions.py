@@ -16,6 +16,8 @@ from staffgate.contracts.authz import PermissionsChanged
 
 async def open_organisation(tx: Tx, org: UUID) -> bool:
     """Make the organisation known, and hold it; False where it was known."""
+    if await store.lock_revision(tx, org) is not None:
+        return False
     added = await store.add_organisation(tx, org)
     await store.lock_revision(tx, org)
     return added

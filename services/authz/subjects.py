@@ -16,6 +16,7 @@ from services.authz.store import organisations as organisation_store
 from services.authz.store import placements as placement_store
 from services.authz.store import subjects as store
 from services.authz.store import teams as team_store
+from services.authz.store.subjects import Noted
 from services.authz.store.teams import TeamRow
 from shared.bus.envelope import Envelope
 from shared.db import Tx
@@ -47,12 +48,12 @@ async def note_closed(tx: Tx, event: OrganisationClosed, _envelope: Envelope) ->
 
 async def note_person(tx: Tx, event: StaffEvent, _envelope: Envelope) -> None:
     await revisions.open_organisation(tx, event.org)
-    staff = event.state.staff
-    if await store.note_subject(tx, event.org, event.state):
-        placed = await arrived(tx, event.org, staff)
-        revision = await revisions.raised(tx, event.org, [staff])
+    noted = await store.note_subject(tx, event.org, event.state)
+    if noted is not None:
+        placed = await placed_in_root(tx, event, noted)
+        revision = await revisions.raised(tx, event.org, [event.state.staff])
         if placed:
-            await placements.tell(tx, event.org, [staff], revision)
+            await placements.tell(tx, event.org, [event.state.staff], revision)
 
 
 async def note_deleted(tx: Tx, event: StaffDeleted, _envelope: Envelope) -> None:
@@ -60,22 +61,18 @@ async def note_deleted(tx: Tx, event: StaffDeleted, _envelope: Envelope) -> None
     await revisions.open_organisation(tx, event.org)
     staff = event.state.staff
     deleted = msgspec.structs.replace(event.state, status=StaffStatus.DELETED)
-    if await store.note_subject(tx, event.org, deleted):
-        await store.note_organisation(tx, event.org, staff)
+    if await store.note_subject(tx, event.org, deleted) is not None:
         await placement_store.remove_everything(tx, event.org, staff)
         revision = await revisions.raised(tx, event.org, [staff])
         await placements.tell(tx, event.org, [staff], revision)
 
 
-async def arrived(tx: Tx, org: UUID, staff: UUID) -> bool:
-    """Was this person in no team yet? Then they are in the root now."""
-    await store.note_organisation(tx, org, staff)
-    if await placement_store.place_newcomer(tx, org, staff):
-        return True
-    if await team_store.root(tx, org) is not None:
-        return False
-    await root_team(tx, org, UNNAMED)
-    return await placement_store.place_newcomer(tx, org, staff)
+async def placed_in_root(tx: Tx, event: StaffEvent, noted: Noted) -> bool:
+    """Are they there since now? The root is made for the first one who comes."""
+    if not noted.rooted:
+        root = await root_team(tx, event.org, UNNAMED)
+        await team_store.place(tx, event.org, root.id, [event.state.staff])
+    return noted.placed or not noted.rooted
 
 
 async def root_team(tx: Tx, org: UUID, name: str) -> TeamRow:

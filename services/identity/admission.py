@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,7 @@ from services.identity import audit
 from services.identity.audit import Act
 from services.identity.devices import Devices
 from services.identity.evidence import Evidence
+from services.identity.factors import Asked
 from services.identity.messages import Messages
 from services.identity.networks import Floor
 from services.identity.sessions import Sessions
@@ -18,7 +20,7 @@ from services.identity.store.staff import StaffRow
 from shared import trace
 from shared.db import Tx
 from staffgate.contracts.caller import StaffType
-from staffgate.contracts.identity import Factor, FactorKind, NoticeKind, StaffStatus, Tokens
+from staffgate.contracts.identity import FactorKind, NoticeKind, StaffStatus, Tokens
 
 _MANY = 3  # wrong passwords in a row: fewer are slips of the hand
 _STRONG = (FactorKind.PASSKEY, FactorKind.TOTP)
@@ -32,7 +34,7 @@ class Admission:
         self._floor = floor
 
     def against(
-        self, tx: Tx, person: StaffRow | None, organisation: OrganisationRow | None, *, known: bool
+        self, now: datetime, person: StaffRow | None, organisation: OrganisationRow | None, *, known: bool
     ) -> str | None:
         """The first reason against them, for the audit log alone. `known`: they come from a known device, which a lock
         does not keep out: strangers may have brought it about."""
@@ -46,16 +48,16 @@ class Admission:
             return "no_portal"
         if person.status is not StaffStatus.ACTIVE:
             return str(person.status)
-        if person.locked(tx.database.clock.now()) and not known:
+        if person.locked(now) and not known:
             return "locked"
         return None if self._may_come_from_here(person, organisation) else "network"
 
-    def narrowed(self, person: StaffRow, organisation: OrganisationRow, offered: Sequence[Factor]) -> list[Factor]:
-        """Of the factors, those that do from here: the owner comes in from outside the organisation's networks with a
-        strong one only."""
-        if self._is_within(organisation):
-            return [*offered]
-        return [factor for factor in offered if factor.kind in _STRONG]
+    def narrowed(self, organisation: OrganisationRow, asked: Asked) -> Asked:
+        """What does from here: the owner comes in from outside the organisation's networks with a strong factor only."""
+        if self.is_within(organisation):
+            return asked
+        strong = [factor for factor in asked.factors if factor.kind in _STRONG]
+        return Asked(strong, enrol=not strong)  # with neither, nothing at all would be asked for
 
     async def let_in(
         self, tx: Tx, person: StaffRow, organisation: OrganisationRow, proved: Evidence, *, known: bytes | None = None,
@@ -64,8 +66,8 @@ class Admission:
         """A session, in the caller's transaction, which holds the person's row; the person is told of what is unusual.
         `known` is the digest of the known device, `failures` are wrong passwords before."""
         arrival = await self._devices.arrive(tx, person, known)
-        outside, after = not self._is_within(organisation), failures >= _MANY
-        more: dict[str, int | bool] = ({"failures": failures} if after else {}) | ({"outside": True} if outside else {})
+        outside, after = not self.is_within(organisation), failures >= _MANY
+        more: dict[str, Any] = ({"failures": failures} if after else {}) | ({"outside": True} if outside else {})
         act = Act.LOGIN_AFTER_FAILURES if after else Act.LOGIN
         audit.note(tx, person.org, act, by=person.id, about=person.id, amr=proved.amr, acr=proved.acr, **more)
         if arrival.news or outside:
@@ -82,5 +84,6 @@ class Admission:
         amr = ["otp"] if person.type is StaffType.OWNER else []
         return self._floor.admits_session(trace.source().ip, organisation.policy, person.type, amr)
 
-    def _is_within(self, organisation: OrganisationRow) -> bool:
+    def is_within(self, organisation: OrganisationRow) -> bool:
+        """Does whoever asks now come from where the organisation and the operator allow?"""
         return self._floor.admits(trace.source().ip, organisation.policy)

@@ -13,24 +13,48 @@ import aiohttp
 from aiohttp import web
 from msgspec import Meta
 
+from services.identity.admission import Admission
 from services.identity.api import api
-from services.identity.codes import Codes
+from services.identity.availability import Availabilities
+from services.identity.blocklist import Visitors
+from services.identity.closing import Closing
+from services.identity.contacts import Contacts
+from services.identity.cursors import Cursors
 from services.identity.devices import Devices
+from services.identity.edits import Edits
+from services.identity.erasure import Erasure
 from services.identity.events import HANDLERS
+from services.identity.exports import Exports
+from services.identity.imports.importer import Importer
+from services.identity.imports.sending import Imports
+from services.identity.imports.work import Work
 from services.identity.keys import Keys, Signer
+from services.identity.lifecycle import Lifecycle
 from services.identity.links import Links
+from services.identity.locks import Locks
 from services.identity.logins import Logins
 from services.identity.messages import Messages
+from services.identity.networks import read_floor
+from services.identity.numbers import Numbers
 from services.identity.organisations import Organisations
-from services.identity.passwords import Passwords
+from services.identity.own_password import OwnPassword
+from services.identity.ownership import Ownership
+from services.identity.passwordless import Passwordless
+from services.identity.passwords import Passwords, read_pepper
 from services.identity.permits import OwnToken, Permits
 from services.identity.products import Products, read_products
-from services.identity.proofs import Proofs
 from services.identity.replies import KeptReplies
+from services.identity.resets import Resets
+from services.identity.roster import Roster
+from services.identity.rounds import Round
+from services.identity.secondfactors import read_ceremonies, second_factors
+from services.identity.security import Security
 from services.identity.service import Identity
 from services.identity.sessions import Sessions
 from services.identity.staff import StaffAccounts
-from services.identity.totp import Totp
+from services.identity.throttle import Throttle
+from services.identity.trail import Trail
+from services.identity.weblinks import Weblinks
 from shared.bus.consumer import Consumer
 from shared.bus.port import Bus
 from shared.bus.topology import IDENTITY_PLACEMENTS
@@ -59,13 +83,20 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 class Settings(CommonSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     public_url: str  # where links lead, and the issuer that tokens name
-    signing_key: str  # private Ed25519 JWK: the first key that signs access tokens, until there is another in the database
+    signing_key: str  # private Ed25519 JWK: the first key that signs access tokens; the later ones are in the database
     factor_key: str  # private X25519 JWK: secrets of authenticator apps and signing keys at rest
     code_key: str  # 32 bytes in base64: login codes and refresh tokens
     seal_key: str  # notify's public X25519 JWK
     authz_url: str  # where this service reaches authz, which it asks who may administer staff
     products: str = ""  # name:sha256 of its secret, comma between; while a secret is changed, name:sha256:sha256
+    weblink_url: str = ""  # where weblinks lead; the random part comes after it. By default a page of identity's own
+    erase_days: Annotated[int, Meta(ge=1, le=3650)] = 30  # who was deleted so long ago is forgotten
+    networks: str = ""  # from where people may get in, CIDR with commas between; organisations can only tighten it
+    passkey_domain: str = ""  # what passkeys are good for, by default the host of public_url; can not be changed later
+    passkey_origins: str = ""  # the pages that may ask for them, commas between; by default the origin of public_url
     key_days: Annotated[int, Meta(ge=1, le=365)] = 30  # so long one key signs access tokens
+    pepper: str = ""  # 32 bytes in base64 that passwords are keyed with; lose it, and nobody gets in without a reset
+    former_pepper: str = ""  # while another takes its place: each password is keyed anew at its next login
 
 
 def build(
@@ -74,7 +105,7 @@ def build(
 ) -> Service:  # fmt: skip
     db, relay = open_database(settings, bus, clock, ids)
     permits = Permits()
-    identity = _identity(settings, db, passwords or Passwords(), permits)
+    identity = _identity(settings, db, passwords or _passwords(settings), permits)
     if role != Role.HTTP:
         bus.consume(IDENTITY_PLACEMENTS, Consumer(IDENTITY_PLACEMENTS, db, HANDLERS).handle)
     return assemble(
@@ -87,8 +118,12 @@ def build(
             db.opened(),
             identity.keys.kept(),
             _asking(permits, settings.authz_url, OwnToken(identity.signer, db.clock)),
+            *([Erasure(db, settings.erase_days).running()] if role != Role.HTTP else []),
+            *([identity.closing.round.running(), _gone(identity).running()] if role != Role.HTTP else []),
+            *([identity.importer.running()] if role != Role.HTTP else []),
             connected(bus),
             relayed(relay),
+            identity.resets.answering(),
         ],
         # A broker that is away keeps nobody from logging in: events wait in the outbox.
         checks=[Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)],
@@ -98,6 +133,11 @@ def build(
 def _routes(settings: Settings, db: Database, identity: Identity) -> list[web.RouteDef]:
     replies = KeptReplies(db, Opener(settings.factor_key))
     return api_routes("identity", api, identity, identity.sessions.authenticate, replies)
+
+
+def _gone(identity: Identity) -> Round:
+    """Whose sessions ran out is offline within so many seconds."""
+    return Round("availability", 30.0, identity.availabilities.sweep)
 
 
 @asynccontextmanager
@@ -115,23 +155,53 @@ def signing_keys(settings: Settings, db: Database) -> Keys:
     return Keys(db, Opener(settings.factor_key), signer, verifier, settings.signing_key, life)
 
 
+def _passwords(settings: Settings) -> Passwords:
+    return Passwords(pepper=read_pepper(settings.pepper), former_pepper=read_pepper(settings.former_pepper))
+
+
 def _identity(settings: Settings, db: Database, passwords: Passwords, permits: Permits) -> Identity:
     keys = signing_keys(settings, db)
     code_key = base64.b64decode(settings.code_key)
     messages = Messages(Sealer(settings.seal_key), settings.public_url)
-    links = Links(db, messages, passwords, Devices())
-    sessions = Sessions(db, keys.signer, keys.verifier, code_key, permits, messages)
-    totp = Totp(db, Opener(settings.factor_key), sessions, messages)
-    codes = Codes(db, messages, code_key)
-    proofs = Proofs(db, totp, codes)
+    devices, floor, throttle = Devices(), read_floor(settings.networks), Throttle(code_key)
+    links = Links(db, messages, passwords, devices)
+    sessions = Sessions(db, keys.signer, keys.verifier, code_key, permits, messages, floor)
+    ceremonies = read_ceremonies(settings.public_url, settings.passkey_domain, settings.passkey_origins)
+    opener = Opener(settings.factor_key)
+    factors = second_factors(db, sessions, messages, permits, opener, code_key, ceremonies)
+    admission = Admission(devices, sessions, messages, floor)
+    contacts = Contacts(db, links, factors.codes, messages, opener)
+    weblink_url = settings.weblink_url or f"{settings.public_url.rstrip('/')}/w/"
+    locks = Locks(db, throttle, messages, permits, weblink_url)
+    lifecycle = Lifecycle(db, permits, sessions, weblink_url)
+    importer = Importer(db, Work(db, permits, links, messages))
     return Identity(
         organisations=Organisations(db, links, permits),
-        staff=StaffAccounts(db, links, permits, sessions),
+        staff=StaffAccounts(db, links, permits, weblink_url),
+        edits=Edits(db, permits, lifecycle, contacts, messages, weblink_url),
+        lifecycle=lifecycle,
+        roster=Roster(db, permits, Cursors(code_key), weblink_url),
+        weblinks=Weblinks(db, permits, weblink_url),
+        imports=Imports(db, permits, importer.wake),
+        importer=importer,
+        exports=Exports(db, permits),
         links=links,
-        logins=Logins(db, passwords, proofs, codes, sessions),
-        totp=totp,
+        resets=Resets(db, links, passwords, permits, sessions, messages, devices, throttle),
+        own_password=OwnPassword(db, passwords, sessions, messages),
+        contacts=contacts,
+        logins=Logins(db, passwords, factors.proofs, factors.codes, devices, throttle, locks, admission, messages),
+        locks=locks,
+        security=Security(db, sessions, floor),
+        factors=factors,
+        passwordless=Passwordless(db, factors.passkeys, devices, admission, code_key),
         sessions=sessions,
         products=Products(read_products(settings.products), keys.signer),
         signer=keys.signer,
         keys=keys,
+        availabilities=Availabilities(db, permits),
+        visitors=Visitors(db, permits),
+        closing=Closing(db, sessions, lifecycle, messages, settings.erase_days),
+        numbers=Numbers(db, permits),
+        ownership=Ownership(db, sessions, messages),
+        trail=Trail(db, permits),
     )

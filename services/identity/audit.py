@@ -36,8 +36,10 @@ class Act(StrEnum):
     PASSWORD_CHANGE_FAILED = "authn_password_change_fail"  # noqa: S105 - a word of the log
     RESET_ASKED = "authn_password_reset_asked"
     FACTOR_ADDED = "authn_factor_added"
+    FACTOR_RENAMED = "authn_factor_renamed"
     FACTOR_REMOVED = "authn_factor_removed"
     FACTORS_RESET = "authn_factors_reset"
+    PASSKEY_COPIED = "authn_passkey_copied"
     RECOVERY_CODES_MADE = "authn_recovery_codes_made"
     RECOVERY_CODE_USED = "authn_recovery_code_used"
     USER_CREATED = "user_created"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from staffgate.contracts.caller import Person, StaffType
 from shared.errors import Forbidden
+from staffgate.contracts.caller import Person, StaffType
 
 _RANK = {StaffType.STANDARD: 0, StaffType.ADMINISTRATOR: 1, StaffType.OWNER: 2}
 

@@ -83,7 +83,9 @@ class Availabilities:
         if len(ids) > _MOST:
             raise Invalid("too_many", f"Ask about {_MOST} people at most at a time.", at="$.staff")
         async with self._db.begin(asked.org) as tx:
-            return AvailabilityList(availability=[shown(row) for row in await store.availability_of(tx, asked.org, ids)])
+            return AvailabilityList(
+                availability=[shown(row) for row in await store.availability_of(tx, asked.org, ids)]
+            )
 
     async def sweep(self) -> int:
         """Whose sessions have run out is offline from now on; how many that were."""
@@ -133,9 +135,7 @@ async def tell(tx: Tx, row: AvailabilityRow) -> None:
 
 
 def shown(row: AvailabilityRow) -> Availability:
-    return Availability(
-        staff=row.id, state=row.availability, channels=_now(row), version=row.availability_version
-    )
+    return Availability(staff=row.id, state=row.availability, channels=_now(row), version=row.availability_version)
 
 
 def _now(row: AvailabilityRow) -> list[Channel]:

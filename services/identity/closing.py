@@ -102,5 +102,5 @@ class Closing:
             return
         await tx.emit(StaffDeleted(org=person.org, state=deleted.state))
         await self._lifecycle.put_out(tx, deleted, "organisation_closed")
-        await lifecycle_store.forget_proofs(tx, person.org, person.id)
+        await self._lifecycle.disarm(tx, deleted)
         audit.note(tx, person.org, Act.USER_DELETED, about=person.id, reason="organisation_closed")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import audit, factors, handle
+from services.identity import audit, handle
 from services.identity.audit import Act
 from services.identity.codes import Codes
 from services.identity.freshness import require_fresh
@@ -30,7 +30,6 @@ from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import (
     EmailConfirmed,
     EmailProposed,
-    FactorKind,
     LinkPurpose,
     MobileProposed,
     NoticeKind,

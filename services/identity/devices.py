@@ -54,7 +54,5 @@ class Devices:
     async def _add(self, tx: Tx, person: StaffRow) -> tuple[UUID, str, bool]:
         database, source = tx.database, trace.source()
         id, token = database.ids.uuid(), handle.issue(database.ids, person.org)
-        new = store.NewDevice(
-            id=id, staff=person.id, digest=handle.digest(token), agent=source.agent, ip=source.ip
-        )
+        new = store.NewDevice(id=id, staff=person.id, digest=handle.digest(token), agent=source.agent, ip=source.ip)
         return id, token, await store.add_device(tx, person.org, new, database.clock.now())

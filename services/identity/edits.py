@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from uuid import UUID
 
 import msgspec
@@ -11,12 +10,13 @@ from msgspec import UNSET
 from services.identity import audit, names
 from services.identity.audit import Act
 from services.identity.authority import require_administrator, require_not_above
+from services.identity.contacts import Contacts
+from services.identity.freshness import require_fresh
 from services.identity.lifecycle import Lifecycle, require_another, require_still_there
 from services.identity.messages import Messages
 from services.identity.permits import Permits, nobody
-from services.identity.staff import shown
+from services.identity.staff import shown, tag
 from services.identity.store import lifecycle as store
-from services.identity.store import links as link_store
 from services.identity.store import organisations as organisation_store
 from services.identity.store import staff as staff_store
 from services.identity.store.lifecycle import Edited
@@ -33,11 +33,13 @@ _OWN = {"email", "mobile"}  # what its person changes, and proves to have, at /v
 
 class Edits:
     def __init__(
-        self, db: Database, permits: Permits, lifecycle: Lifecycle, messages: Messages, weblink_url: str
-    ) -> None:
+        self, db: Database, permits: Permits, lifecycle: Lifecycle, contacts: Contacts, messages: Messages,
+        weblink_url: str,
+    ) -> None:  # fmt: skip
         self._db = db
         self._permits = permits
         self._lifecycle = lifecycle
+        self._contacts = contacts
         self._messages = messages
         self._weblink_url = weblink_url
 
@@ -54,48 +56,55 @@ class Edits:
             if person is None:
                 raise nobody()
             require_match(if_match, person)
-            new = _new(person, wanted)
-            changed = {name for name in named if getattr(person, name) != getattr(new, name)}
-            _require_may(caller, person, changed, administrators)
-            row = await self._write(tx, caller, person, new, changed) if changed else person
+            changed = _changed(person, _new(person, wanted), {*named})
+            self._require_may(caller, person, changed, administrators)
+            row = await self._change(tx, caller, person, wanted, changed) if changed else person
         return shown(row, self._db.clock.now(), self._weblink_url), tag(row)
 
-    async def _write(self, tx: Tx, caller: Person, person: StaffRow, new: Edited, changed: set[str]) -> StaffRow:
-        if "email" in changed and _confirms(person):
-            detail = "Who has activated the account changes the address: POST it to /v1/me/email."
-            raise Conflict("email_confirmed", detail)
+    async def _change(
+        self, tx: Tx, caller: Person, person: StaffRow, wanted: EditStaff, changed: set[str]
+    ) -> StaffRow:  # fmt: skip
+        """An address that its person has shown to read is only proposed: the rest is changed at once."""
+        organisation = await organisation_store.organisation(tx, person.org)
+        assert organisation is not None
+        row = person
+        if isinstance(wanted.email, str) and "email" in changed:
+            row = await self._contacts.propose_email(tx, person, organisation, wanted.email, by=caller)
+            wanted = msgspec.structs.replace(wanted, email=UNSET)
+        if changed - {"email"}:
+            row = await self._write(tx, row, _new(row, wanted))
+        if changed & _GRAVE:
+            await self._after_grave(tx, person, row)
+        if "mobile" in changed and _confirms(row):
+            await self._messages.send_notice(tx, row, organisation, NoticeKind.MOBILE_CHANGED)
+        audit.note(tx, person.org, Act.USER_UPDATED, by=caller, about=person.id, changed=sorted(changed))
+        return row
+
+    async def _write(self, tx: Tx, person: StaffRow, new: Edited) -> StaffRow:
         if new.username_key != names.key(person.username):
             await _take(tx, person.org, new.username_key)
         row = await store.edit_staff(tx, person.org, person.id, new)
         if row is None:
-            raise extension_taken()
-        if "email" in changed:
-            await link_store.kill_links_of(tx, person.org, person.id, self._db.clock.now())
-        if changed & _GRAVE:
-            row = await self._after_grave(tx, person, row)
-        if "mobile" in changed and _confirms(row):
-            await self._tell(tx, row, NoticeKind.MOBILE_CHANGED)
-        audit.note(tx, person.org, Act.USER_UPDATED, by=caller, about=person.id, changed=sorted(changed))
+            raise Conflict("extension_taken", "Somebody in your organisation has this extension; choose another.")
         return row
 
-    async def _after_grave(self, tx: Tx, before: StaffRow, row: StaffRow) -> StaffRow:
+    async def _after_grave(self, tx: Tx, before: StaffRow, row: StaffRow) -> None:
         """Their tokens say what they were: they log in anew. Without portal there is nothing to get in with."""
         await tx.emit(StaffChanged(org=row.org, state=row.state))
         await self._lifecycle.put_out(tx, row, "changed")
         if before.portal and not row.portal:
             await self._lifecycle.disarm(tx, row)
-        return row
 
-    async def _tell(self, tx: Tx, person: StaffRow, kind: NoticeKind) -> None:
-        organisation = await organisation_store.organisation(tx, person.org)
-        assert organisation is not None
-        await self._messages.send_notice(tx, person, organisation, kind)
-
-
-def tag(row: StaffRow) -> str:
-    """Of what can be edited: that somebody goes for lunch is no change to their account."""
-    content = (row.type, row.status, row.portal, row.username, row.extension, row.name, row.email, row.mobile)
-    return f'"{hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:32]}"'
+    def _require_may(self, caller: Person, person: StaffRow, changed: set[str], administrators: list[UUID]) -> None:
+        require_not_above(caller, person.type)
+        if caller.staff == person.id and changed & (_GRAVE | _OWN):
+            raise Forbidden(
+                "own_account", "Your own address and number you change at /v1/me; type and portal others do."
+            )
+        if changed & _GRAVE:
+            _require_may_gravely(caller, person, changed, administrators)
+        if "type" in changed or (_confirms(person) and changed & _OWN):
+            require_fresh(caller, self._db.clock)
 
 
 def require_match(if_match: str | None, row: StaffRow) -> None:
@@ -104,10 +113,6 @@ def require_match(if_match: str | None, row: StaffRow) -> None:
         return
     if tag(row) not in [one.strip() for one in if_match.split(",")]:
         raise PreconditionFailed("changed_meanwhile", "It is not as you last saw it; look again.", etag=tag(row))
-
-
-def extension_taken() -> Conflict:
-    return Conflict("extension_taken", "Somebody in your organisation has this extension; choose another.")
 
 
 def _new(person: StaffRow, wanted: EditStaff) -> Edited:
@@ -126,6 +131,10 @@ def _new(person: StaffRow, wanted: EditStaff) -> Edited:
     )
 
 
+def _changed(person: StaffRow, new: Edited, named: set[str]) -> set[str]:
+    return {name for name in named if getattr(person, name) != getattr(new, name)}
+
+
 def _status(person: StaffRow, portal: bool) -> StaffStatus:
     """Whoever gets the portal has yet to activate the account; without it there is nothing to activate."""
     if portal and not person.portal:
@@ -140,12 +149,7 @@ def _confirms(person: StaffRow) -> bool:
     return person.portal and person.status is not StaffStatus.INVITED
 
 
-def _require_may(caller: Person, person: StaffRow, changed: set[str], administrators: list[UUID]) -> None:
-    require_not_above(caller, person.type)
-    if caller.staff == person.id and changed & (_GRAVE | _OWN):
-        raise Forbidden("own_account", "Your own address and number you change at /v1/me, type and portal others do.")
-    if not changed & _GRAVE:
-        return
+def _require_may_gravely(caller: Person, person: StaffRow, changed: set[str], administrators: list[UUID]) -> None:
     if person.type is StaffType.OWNER:
         raise Forbidden("owner", "The owner stays it, with portal; hand the organisation over first.")
     if "type" in changed:

@@ -27,6 +27,14 @@ _ACR = {
     FactorKind.SMS: "aal2",
     FactorKind.EMAIL: "aal1+",
 }
+# A recovery code stands in for a lost strong factor, and is as hard to guess.
+_STRENGTH = {
+    FactorKind.PASSKEY: 3,
+    FactorKind.TOTP: 3,
+    FactorKind.RECOVERY: 3,
+    FactorKind.SMS: 2,
+    FactorKind.EMAIL: 1,
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,17 @@ def of(factor: FactorKind | None, *, password: bool = True) -> Evidence:
     return Evidence([*first, *_AMR[factor], *([] if password else ["user"])], _ACR[factor])
 
 
+def shown(amr: Sequence[str]) -> FactorKind | None:
+    """The way back from `of`: which factor it was, if any."""
+    return next((kind for kind, words in _AMR.items() if set(words) <= set(amr)), None)
+
+
 def to_enrol(factor: FactorKind | None) -> Evidence:
     """Enough to enrol a factor, and for nothing else."""
     return Evidence(["pwd", *(_AMR[factor] if factor else [])], ENROL)
+
+
+def as_strong(factor: FactorKind, amr: Sequence[str]) -> bool:
+    """As strong as the best that `amr` speaks of: who has read a mailbox can't make a session fresh that an app opened."""
+    best = max((_STRENGTH[kind] for kind, words in _AMR.items() if words[0] in amr), default=0)
+    return _STRENGTH[factor] >= best

@@ -12,24 +12,23 @@ from staffgate.contracts.caller import StaffType
 from staffgate.contracts.identity import Factor, FactorKind, FactorRule
 
 WEAKER = frozenset([FactorKind.SMS, FactorKind.EMAIL])
-_ALONE = 15  # characters of a password behind which no second factor stands (SP 800-63B-4 section 3.1.1.2)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What finishes a login. `enrol`: it only leads to a session in which a factor can be enrolled. Without factors and
-    without `enrol` the password is enough."""
+    """What finishes a login. `enrol`: it only leads to a session in which a factor can be enrolled. `nothing`: the
+    password is enough."""
 
     factors: list[Factor]
-    enrol: bool
+    enrol: bool = False
+    nothing: bool = False
 
     @property
     def kinds(self) -> list[FactorKind]:
         return [factor.kind for factor in self.factors]
 
-    @property
-    def nothing(self) -> bool:
-        return not self.factors and not self.enrol
+    def accepts(self, kind: FactorKind | None) -> bool:
+        return self.nothing if kind is None else kind in self.kinds
 
 
 def rule_of(person: StaffRow, organisation: OrganisationRow) -> FactorRule:
@@ -43,12 +42,6 @@ def is_required(person: StaffRow, organisation: OrganisationRow) -> bool:
     return person.type is not StaffType.STANDARD or rule_of(person, organisation).required
 
 
-def password_minimum(person: StaffRow, organisation: OrganisationRow) -> int:
-    """Characters that the person's password has at least: more where no second factor is asked for."""
-    minimum = organisation.policy.password.minimum
-    return minimum if is_required(person, organisation) else max(minimum, _ALONE)
-
-
 def allowed(person: StaffRow, organisation: OrganisationRow) -> list[FactorKind]:
     """A weak factor only beside a strong one that everybody can have (ASVS 6.6.1)."""
     kinds = rule_of(person, organisation).allowed
@@ -58,15 +51,15 @@ def allowed(person: StaffRow, organisation: OrganisationRow) -> list[FactorKind]
 def usable(person: StaffRow, organisation: OrganisationRow, enrolled: Collection[FactorKind]) -> list[Factor]:
     """The strongest first. `enrolled`: of passkeys and recovery codes, what the person has."""
     kinds = allowed(person, organisation)
-    return [factor for factor in _had(person, enrolled) if factor.kind in kinds]
+    return [factor for factor in had(person, enrolled) if factor.kind in kinds]
 
 
 def asked(person: StaffRow, organisation: OrganisationRow, enrolled: Collection[FactorKind]) -> Asked:
     """Where no second factor is required, only who has enrolled one is asked for it: an e-mail address has everybody."""
     offered = usable(person, organisation, enrolled)
     if not is_required(person, organisation) and all(factor.kind is FactorKind.EMAIL for factor in offered):
-        return Asked([], enrol=False)
-    return Asked(offered, enrol=False) if offered else Asked(to_enrol_by(person), enrol=True)
+        return Asked([], nothing=True)
+    return Asked(offered) if offered else Asked(to_enrol_by(person), enrol=True)
 
 
 def to_enrol_by(person: StaffRow) -> list[Factor]:
@@ -80,16 +73,16 @@ def masked_email(email: str) -> str:
     return f"{name[:1]}***@{domain}"
 
 
-def _had(person: StaffRow, enrolled: Collection[FactorKind]) -> list[Factor]:
-    """A code goes to an address or number only that was confirmed."""
-    had = [Factor(kind=FactorKind.PASSKEY)] if FactorKind.PASSKEY in enrolled else []
-    had += [Factor(kind=FactorKind.TOTP)] if person.totp_confirmed_at else []
-    had += [Factor(kind=FactorKind.RECOVERY)] if FactorKind.RECOVERY in enrolled else []
+def had(person: StaffRow, enrolled: Collection[FactorKind]) -> list[Factor]:
+    """Allowed or not, the strongest first. A code goes to an address or number only that was confirmed."""
+    found = [Factor(kind=FactorKind.PASSKEY)] if FactorKind.PASSKEY in enrolled else []
+    found += [Factor(kind=FactorKind.TOTP)] if person.totp_confirmed_at else []
+    found += [Factor(kind=FactorKind.RECOVERY)] if FactorKind.RECOVERY in enrolled else []
     if person.mobile and person.mobile_confirmed_at:
-        had.append(Factor(kind=FactorKind.SMS, hint=masked(person.mobile), strength="weaker"))
+        found.append(Factor(kind=FactorKind.SMS, hint=masked(person.mobile), strength="weaker"))
     if person.email_confirmed_at:
-        had.append(_email(person))
-    return had
+        found.append(_email(person))
+    return found
 
 
 def _email(person: StaffRow) -> Factor:

@@ -43,7 +43,7 @@ class Lifecycle:
                 raise _not(StaffStatus.ACTIVE, person)
             await tx.emit(StaffSuspended(org=caller.org, state=changed.state, handover_to=handover_to))
             await self.put_out(tx, changed, "suspended")
-            audit.note(tx, caller.org, Act.USER_SUSPENDED, by=caller, about=id, **_named(handover_to))
+            audit.note(tx, caller.org, Act.USER_SUSPENDED, by=caller, about=id, handover_to=_text(handover_to))
         return shown(changed, self._db.clock.now(), self._weblink_url)
 
     async def reactivate(self, caller: Person, id: UUID) -> Staff:
@@ -69,7 +69,7 @@ class Lifecycle:
             await tx.emit(StaffDeleted(org=caller.org, state=deleted.state, handover_to=handover_to))
             await self.put_out(tx, deleted, "deleted")
             await self.disarm(tx, deleted)
-            audit.note(tx, caller.org, Act.USER_DELETED, by=caller, about=id, **_named(handover_to))
+            audit.note(tx, caller.org, Act.USER_DELETED, by=caller, about=id, handover_to=_text(handover_to))
 
     async def log_out(self, caller: Person, id: UUID) -> None:
         """End everything that the person is signed in with. They may log in anew."""
@@ -146,8 +146,8 @@ def _no_receiver() -> Invalid:
     return Invalid("handover_impossible", detail, at="$.handover_to")
 
 
-def _named(handover_to: UUID | None) -> dict[str, str]:
-    return {} if handover_to is None else {"handover_to": str(handover_to)}
+def _text(id: UUID | None) -> str:
+    return "" if id is None else str(id)
 
 
 def _not(wanted: StaffStatus, person: StaffRow) -> Conflict:

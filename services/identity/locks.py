@@ -11,6 +11,7 @@ from uuid import UUID
 
 from services.identity import audit
 from services.identity.audit import Act
+from services.identity.authority import require_administrator
 from services.identity.messages import Messages
 from services.identity.permits import Permits, nobody
 from services.identity.staff import shown
@@ -20,14 +21,16 @@ from services.identity.store import staff as staff_store
 from services.identity.store.organisations import OrganisationRow
 from services.identity.throttle import Throttle
 from shared.db import Database
-from shared.errors import Forbidden
 from staffgate.contracts.caller import Person, StaffType
 from staffgate.contracts.identity import NoticeKind, Staff, StaffStatus
 
 
 class Locks:
-    def __init__(self, db: Database, throttle: Throttle, messages: Messages, permits: Permits) -> None:
+    def __init__(
+        self, db: Database, throttle: Throttle, messages: Messages, permits: Permits, weblink_url: str
+    ) -> None:
         self._db = db
+        self._weblink_url = weblink_url
         self._throttle = throttle
         self._messages = messages
         self._permits = permits
@@ -57,14 +60,14 @@ class Locks:
             person = await staff_store.lock_staff(tx, caller.org, id)
             if person is None:
                 raise nobody()
-            if person.type is not StaffType.STANDARD and not caller.administers:
-                raise Forbidden("administrators_only", "This is for the organisation's owner and administrators.")
+            if person.type is not StaffType.STANDARD:
+                require_administrator(caller)
             await store.unlock_account(tx, caller.org, id)
             await self._throttle.forgive(tx, person)
             audit.note(tx, caller.org, Act.UNLOCKED, by=caller, about=id)
             unlocked = await staff_store.staff(tx, caller.org, id)
         assert unlocked is not None
-        return shown(unlocked, self._db.clock.now())
+        return shown(unlocked, self._db.clock.now(), self._weblink_url)
 
 
 def is_due(organisation: OrganisationRow | None, failures: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -34,6 +35,7 @@ class Messages:
     def __init__(self, sealer: Sealer, public_url: str) -> None:
         self._sealer = sealer
         self._public_url = public_url.rstrip("/")
+        self._host = urlsplit(public_url).hostname or ""
 
     async def send_link(
         self, tx: Tx, person: StaffRow, organisation: OrganisationRow, purpose: LinkPurpose, id: UUID, token: str,
@@ -63,7 +65,9 @@ class Messages:
     ) -> None:  # fmt: skip
         """To the person's own address of that channel, unless another is to be confirmed."""
         to = to or (person.email if channel == "email" else person.mobile or "")
-        message = CodeMessage(to=to, name=person.name, organisation=organisation.name, code=code, purpose=purpose)
+        message = CodeMessage(
+            to=to, name=person.name, organisation=organisation.name, code=code, purpose=purpose, host=self._host
+        )  # fmt: skip
         await tx.emit(
             CodeIssued(
                 org=person.org,

@@ -79,8 +79,9 @@ class Organisations:
             named = await store.set_username(tx, caller.org, username)
             if named is None:
                 raise Conflict("username_selected", "The organisation's username is selected once and never changed.")
-            if not await store.take_name(tx, caller.org, names.key(username), "username"):
-                raise Conflict("username_taken", "Another organisation has, or had, this username; choose another.")
+            if not await store.take_name(tx, caller.org, names.key(username), "username", names.skeleton(username)):
+                detail = "Another organisation has, or had, this username or one that looks like it; choose another."
+                raise Conflict("username_taken", detail)
             audit.note(tx, caller.org, Act.ORG_NAMED, by=caller, username=username)
             await tx.emit(OrganisationNamed(org=caller.org, state=state_of(named)))
         return _shown(named)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from services.identity import audit, evidence, factors, renewals
 from services.identity.audit import Act
+from services.identity.evidence import Evidence
 from services.identity.messages import Messages
 from services.identity.passwords import Passwords
 from services.identity.sessions import Sessions
@@ -60,7 +61,9 @@ class OwnPassword:
             if isinstance(caller, Enrolling) and not renewals.expired(person, organisation, now):
                 raise Forbidden("wrong_caller", "Enrol a second factor first.")
             if await store.failures_since(tx, caller.org, caller.staff, now - _TRIES_PER) >= _TRIES:
-                detail = "The present password was wrong too often; wait an hour, or ask for a link that sets a new one."
+                detail = (
+                    "The present password was wrong too often; wait an hour, or ask for a link that sets a new one."
+                )
                 raise TooMany("too_many_tries", detail, retry_after=3600)
             await store.add_failure(tx, caller.org, caller.staff, now)
             return person, organisation, await renewals.former_of(tx, person, organisation)
@@ -80,4 +83,14 @@ class OwnPassword:
         await self._sessions.end_all(tx, org, id, "password_changed", but=caller.session)
         await self._messages.send_notice(tx, changed, organisation, NoticeKind.PASSWORD_CHANGED)
         audit.note(tx, org, Act.PASSWORD_CHANGED, by=caller, about=id)
-        return await self._sessions.renew(tx, changed, organisation, caller)
+        return await self._sessions.renew(tx, changed, organisation, caller, _proved(changed, organisation, caller))
+
+
+def _proved(person: StaffRow, organisation: OrganisationRow, caller: Person | Enrolling) -> Evidence:
+    """What the session is worth from now on: where only the expired password was in the way, what the login has shown."""
+    if isinstance(caller, Person):
+        return Evidence([*caller.amr], caller.acr)
+    factor = evidence.shown(caller.amr)
+    asked = factors.asked(person, organisation, [factor] if factor else [])
+    enough = not asked.enrol and (asked.nothing or factor in asked.kinds)
+    return evidence.of(factor) if enough else evidence.to_enrol(factor)

@@ -46,9 +46,7 @@ class Ownership:
         require_owner(caller)
         require_fresh(caller, self._db.clock)
         now = self._db.clock.now()
-        new = OfferRow(
-            offered_by=caller.staff, offered_to=wanted.to, offered_at=now, expires_at=now + _LIFETIME
-        )
+        new = OfferRow(offered_by=caller.staff, offered_to=wanted.to, offered_at=now, expires_at=now + _LIFETIME)
         async with self._db.begin(caller.org) as tx:
             await require_still_owner(tx, caller)
             other = await staff_store.staff(tx, caller.org, wanted.to)
@@ -103,9 +101,7 @@ class Ownership:
     async def _transferred(self, tx: Tx, old: StaffRow, new: StaffRow) -> None:
         organisation = await organisation_store.count_version(tx, old.org)
         assert organisation is not None
-        told = OrganisationTransferred(
-            org=old.org, state=state_of(organisation), old_owner=old.id, new_owner=new.id
-        )
+        told = OrganisationTransferred(org=old.org, state=state_of(organisation), old_owner=old.id, new_owner=new.id)
         await tx.emit(told)
         for person in (old, new):
             await tx.emit(StaffChanged(org=person.org, state=person.state))
@@ -114,7 +110,9 @@ class Ownership:
 
     async def _found(self, tx: Tx, caller: Person, *, made_to_caller: bool = False) -> OfferRow:
         found = await store.live_offer(tx, caller.org, self._db.clock.now())
-        concerned = () if found is None else (found.offered_to,) if made_to_caller else (found.offered_by, found.offered_to)
+        concerned = (
+            () if found is None else (found.offered_to,) if made_to_caller else (found.offered_by, found.offered_to)
+        )
         if found is None or caller.staff not in concerned:
             raise _no_offer()
         return found

@@ -5,7 +5,7 @@ Fail closed: what can't be asked is not done. Getting in, activating, and the ca
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from shared.clock import Clock
 from shared.errors import Forbidden, NotFound, Unavailable
 from staffgate.access import LIFETIME
 from staffgate.client import AuthzClient, Refused, Ruling, ServiceAway
+from staffgate.contracts.authz import PlacementsChecked
 from staffgate.contracts.caller import Person
 from staffgate.contracts.level import DataAccess
 from staffgate.decision import RowFilter
@@ -73,6 +74,10 @@ class Permits:
         if rows.reach is None and not rows.items:
             raise _forbidden("view")
         return rows
+
+    async def placements(self, caller: Person, roles: Collection[str], teams: Collection[str]) -> PlacementsChecked:
+        """In which of these, by name, the caller may place people who are not there yet."""
+        return await _had(self.authz.check_placements(caller.staff, roles, teams))
 
     async def _ruling(
         self, caller: Person, action: str, type: str, id: str, *, section: str = _SECTION, **about: Any

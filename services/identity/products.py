@@ -8,12 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from services.identity.keys import Signer
-from shared.errors import Malformed, Unauthenticated
-from shared.http.oauth import Basic
+from shared.errors import Unauthenticated
 from staffgate.access import LIFETIME
-from staffgate.contracts.identity import ClientCredentialsGrant, Tokens
+from staffgate.contracts.identity import Tokens
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 _MOST = 2  # secrets of one product: the new one and, until every replica of the product has it, the old one
 
 
@@ -23,14 +22,9 @@ class Products:
         self._secrets = secrets
         self._signer = signer
 
-    def sign_in(self, form: ClientCredentialsGrant, header: Basic | None) -> Tokens:
-        """By the header or by the form, and not by both."""
-        if header is not None and (form.client_secret is not None or form.client_id not in (None, header.client_id)):
-            raise Malformed("credentials_twice", "Send the client's credentials in the header or in the form, not in both.")
-        client_id = header.client_id if header else form.client_id or ""
-        client_secret = header.client_secret if header else form.client_secret or ""
+    def sign_in(self, client_id: str, client_secret: str) -> Tokens:
         given = hashlib.sha256(client_secret.encode()).hexdigest()
-        if not any([hmac.compare_digest(given, digest) for digest in self._secrets.get(client_id, ())]):
+        if not sum(hmac.compare_digest(given, digest) for digest in self._secrets.get(client_id, ())):
             raise Unauthenticated("invalid_client", "Unknown client or wrong secret.")
         access = self._signer.sign(client_id, client_id)
         return Tokens(access_token=access, token_type="Bearer", expires_in=LIFETIME, refresh_token=None)  # noqa: S106
@@ -38,13 +32,14 @@ class Products:
 
 def read_products(text: str) -> dict[str, list[str]]:
     """`name:sha256,name:sha256:sha256`, as in the setting; raise ValueError for anything else."""
-    products = {}
+    products: dict[str, list[str]] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
-        name, *digests = entry.lower().split(":") if ":" in entry else [entry]
-        name = entry.partition(":")[0]
+        name, *digests = entry.split(":")
         if not name or not 1 <= len(digests) <= _MOST or not all(_DIGEST.fullmatch(digest) for digest in digests):
-            raise ValueError(f"{name or entry!r}: give each product as name:<sha256 of its secret in hex>, at most {_MOST}")
+            raise ValueError(
+                f"{name or entry!r}: give each product as name:<sha256 of its secret in hex>, at most {_MOST}"
+            )
         if name in products:
             raise ValueError(f"{name!r} stands there twice")
-        products[name] = digests
+        products[name] = [digest.lower() for digest in digests]
     return products

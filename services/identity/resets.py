@@ -7,9 +7,7 @@ its time what the one before has led to.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from uuid import UUID
 
@@ -22,17 +20,18 @@ from services.identity.links import RESET_LIFETIME, Links
 from services.identity.messages import Messages, login_name
 from services.identity.passwords import Passwords
 from services.identity.permits import Permits, nobody
+from services.identity.rounds import Round
 from services.identity.sessions import Sessions
 from services.identity.store import contacts as contact_store
 from services.identity.store import links as link_store
 from services.identity.store import logins as login_store
 from services.identity.store import organisations as organisation_store
-from services.identity.store import passwords as password_store
 from services.identity.store import requests as store
 from services.identity.store import staff as staff_store
 from services.identity.store.organisations import OrganisationRow
 from services.identity.store.requests import RequestRow
 from services.identity.store.staff import StaffRow
+from services.identity.throttle import Throttle
 from shared import trace
 from shared.db import Database, Tx
 from shared.errors import Conflict, Forbidden, TooMany, Unavailable
@@ -55,7 +54,7 @@ log = structlog.get_logger()
 class Resets:
     def __init__(
         self, db: Database, links: Links, passwords: Passwords, permits: Permits, sessions: Sessions,
-        messages: Messages, devices: Devices,
+        messages: Messages, devices: Devices, throttle: Throttle,
     ) -> None:  # fmt: skip
         self._db = db
         self._links = links
@@ -64,6 +63,7 @@ class Resets:
         self._sessions = sessions
         self._messages = messages
         self._devices = devices
+        self._throttle = throttle
 
     async def ask(self, login: str) -> ResetAsked:
         source, now = trace.source(), self._db.clock.now()
@@ -100,9 +100,10 @@ class Resets:
         await self._sessions.end_all(tx, org, id, "password_reset")
         if person.locked(now):
             audit.note(tx, org, Act.UNLOCKED, by=id, about=id, reason="password_reset")
-        await password_store.unlock(tx, org, id)
+        await login_store.unlock_account(tx, org, id)
         await self._messages.send_notice(tx, person, organisation, NoticeKind.PASSWORD_CHANGED)
         audit.note(tx, org, Act.PASSWORD_SET, by=id, about=id)
+        await self._throttle.forgive(tx, person)
 
     async def send_link(self, caller: Person, id: UUID) -> PasswordLinkSent:
         """By somebody who administers the person, and who never sees nor sets the password."""
@@ -131,31 +132,17 @@ class Resets:
 
     # --- what was asked for -----------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def answering(self, every: float = _EVERY) -> AsyncIterator[None]:
+    def answering(self, every: float = _EVERY) -> AbstractAsyncContextManager[None]:
         """Look at what was asked, in every process: each request is one process's."""
-        stop = asyncio.Event()
-        task = asyncio.create_task(self._answer(every, stop), name="resets")
-        try:
-            yield
-        finally:
-            stop.set()
-            await task
+        return Round("resets", every, self._answer).running()
 
-    async def _answer(self, every: float, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                while await self.answer_one() and not stop.is_set():
-                    pass
-                async with self._db.begin_anywhere() as tx:
-                    await store.forget_requests(tx, self._db.clock.now() - _KEPT)
-            except Unavailable as fault:
-                log.warning("resets.waiting", error=str(fault))
-            except Exception:  # whoever dies of it never answers again, and nobody notices
-                log.exception("resets.failed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(every):
-                    await stop.wait()
+    async def _answer(self) -> int:
+        """0 when nothing waits any more."""
+        if await self.answer_one():
+            return 1
+        async with self._db.begin_anywhere() as tx:
+            await store.forget_requests(tx, self._db.clock.now() - _KEPT)
+        return 0
 
     async def answer_one(self) -> bool:
         """False where nothing waits. A crash on the way leaves it waiting; that a link went out then keeps a second one

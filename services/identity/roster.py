@@ -38,7 +38,7 @@ class Roster:
 
     async def list(self, caller: Person, asked: StaffQuery) -> StaffList:
         """Those whom the caller may view."""
-        if asked.status == StaffStatus.DELETED:
+        if asked.status == "deleted":
             require_administrator(caller)
         rows = await self._permits.rows(caller)
         same = _same(caller, asked)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import audit, handle
+from services.identity import audit, handle, renewals
 from services.identity.audit import Act
 from services.identity.authority import require_not_above
 from services.identity.availability import leave_if_gone
@@ -24,7 +24,7 @@ from services.identity.store.staff import StaffRow
 from shared import trace
 from shared.db import Database, Tx
 from shared.errors import Malformed, NotFound, Unauthenticated
-from staffgate.access import LIFETIME, TokenRefused, Verifier
+from staffgate.access import ENROL, LIFETIME, TokenRefused, Verifier
 from staffgate.contracts.caller import Caller, Enrolling, Person, Product, StaffType
 from staffgate.contracts.identity import NoticeKind, Revocations, Session, SessionList, SessionsEnded, Tokens
 
@@ -57,17 +57,33 @@ class Sessions:
     async def raise_assurance(self, tx: Tx, person: StaffRow, organisation: OrganisationRow, caller: Person | Enrolling, proved: Evidence) -> Tokens:  # fmt: skip
         """A new session in the place of the caller's (ASVS 7.2.4), which ends no later. One that could only enrol becomes
         a whole one. In the caller's transaction, which holds the person's row."""
-        now = self._db.clock.now()
-        old = await store.live_session(tx, caller.org, caller.session, now)
-        if old is None or not await store.end_session(tx, caller.org, person.id, old.id, "raised", now):
-            raise _refused()
-        await tx.emit(SessionsEnded(org=caller.org, staff=person.id, sessions=[old.id]))
+        old = await self._end_for_another(tx, person, caller)
         if isinstance(caller, Enrolling):
+            expired = renewals.expired(person, organisation, self._db.clock.now())
+            proved = Evidence(proved.amr, ENROL) if expired else proved
             return await self.open(tx, person, organisation, proved, device=old.device)
         return await self._open(
             tx, person, proved.on_top_of(old.amr, old.acr), device=old.device, created_at=old.created_at,
             expires_at=old.expires_at,
         )  # fmt: skip
+
+    async def renew(self, tx: Tx, person: StaffRow, organisation: OrganisationRow, caller: Person | Enrolling, proved: Evidence) -> Tokens:  # fmt: skip
+        """A new session in the place of the caller's, no fresher than that was: no factor has been shown."""
+        old = await self._end_for_another(tx, person, caller)
+        if isinstance(caller, Enrolling):
+            return await self.open(tx, person, organisation, proved, device=old.device)
+        return await self._open(
+            tx, person, proved, device=old.device, created_at=old.created_at, expires_at=old.expires_at,
+            authenticated_at=old.authenticated_at,
+        )  # fmt: skip
+
+    async def _end_for_another(self, tx: Tx, person: StaffRow, caller: Person | Enrolling) -> SessionRow:
+        now = self._db.clock.now()
+        old = await store.live_session(tx, caller.org, caller.session, now)
+        if old is None or not await store.end_session(tx, caller.org, person.id, old.id, "raised", now):
+            raise _refused()
+        await tx.emit(SessionsEnded(org=caller.org, staff=person.id, sessions=[old.id]))
+        return old
 
     async def refresh(self, token: str) -> Tokens:
         """The next pair. Asked again within ten seconds the same one; later, somebody else has it: the session ends."""
@@ -207,7 +223,7 @@ class Sessions:
 
     async def _open(
         self, tx: Tx, person: StaffRow, proved: Evidence, *, device: UUID | None, created_at: datetime,
-        expires_at: datetime,
+        expires_at: datetime, authenticated_at: datetime | None = None,
     ) -> Tokens:  # fmt: skip
         now, source = self._db.clock.now(), trace.source()
         new = NewSession(
@@ -219,7 +235,7 @@ class Sessions:
             agent=source.agent,
             device=device,
             created_at=created_at,
-            authenticated_at=now,
+            authenticated_at=authenticated_at or now,
             expires_at=expires_at,
         )
         await store.add_session(tx, person.org, new, now)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from services.identity import audit, names
 from services.identity.audit import Act
@@ -54,11 +57,15 @@ class StaffAccounts:
         return shown(person, self._db.clock.now(), self._weblink_url)
 
     async def show(self, caller: Person, id: UUID) -> Staff:
-        """Everybody sees their own account, whatever authz says."""
+        return (await self.tagged(caller, id))[0]
+
+    async def tagged(self, caller: Person, id: UUID) -> tuple[Staff, str]:
+        """With the tag that an edit can be bound to. Everybody sees their own account, whatever authz says."""
         if id != caller.staff:
             await self._permits.require_over(caller, "view", id)
         async with self._db.begin(caller.org) as tx:
-            return shown(_found(await store.staff(tx, caller.org, id)), self._db.clock.now())
+            row = _found(await store.staff(tx, caller.org, id))
+        return shown(row, self._db.clock.now(), self._weblink_url), tag(row)
 
     async def send_activation(self, caller: Person, id: UUID) -> ActivationSent:
         """Any time, and again at will: the newest link is the only one that works."""
@@ -66,6 +73,7 @@ class StaffAccounts:
         now = self._db.clock.now()
         async with self._db.begin(caller.org) as tx:
             person = _found(await store.lock_staff(tx, caller.org, id))
+            require_not_above(caller, person.type)
             if person.status is not StaffStatus.INVITED:
                 raise Conflict("not_invited", f"This account is {person.status}; only one not activated yet can be.")
             organisation = await organisation_store.organisation(tx, caller.org)
@@ -77,7 +85,7 @@ class StaffAccounts:
         return ActivationSent(sent_at=now, sent_count=count, expires_at=expires_at)
 
 
-def shown(row: StaffRow, now: datetime, weblink_url: str) -> Staff:
+def shown(row: StaffRow, now: datetime, weblink_url: str = "/w/") -> Staff:
     return Staff(
         id=row.id,
         type=row.type,
@@ -100,6 +108,12 @@ def shown(row: StaffRow, now: datetime, weblink_url: str) -> Staff:
         weblink=None if row.weblink is None else weblink_url + row.weblink,
         version=row.version,
     )
+
+
+def tag(row: StaffRow) -> str:
+    """Of what can be edited: that somebody goes for lunch is no change to their account."""
+    content = (row.type, row.status, row.portal, row.username, row.extension, row.name, row.email, row.mobile)
+    return f'"{hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:32]}"'
 
 
 def _activation(row: StaffRow) -> Activation:

@@ -12,13 +12,12 @@ from collections.abc import Iterable, Sequence
 
 from zxcvbn_rs_py import zxcvbn
 
-from services.identity.factors import rule_of
+from services.identity.factors import is_required
 from services.identity.store.organisations import OrganisationRow
 from services.identity.store.staff import StaffRow
 from shared.errors import Invalid
 
-MINIMUM = 8  # code points; enough where a second factor is always asked (SP 800-63B-4 section 3.1.1.2)
-ALONE = 15  # where the password may be all that is asked
+_ALONE = 15  # code points, where no second factor is asked for (SP 800-63B-4 section 3.1.1.2)
 _PRODUCT = "staffgate"
 _SCORE = 3  # of 4: safely unguessable
 # The estimate grows with the square of the length: 72 characters take up to half a second, 40 a tenth of one. What comes
@@ -27,8 +26,9 @@ _ESTIMATED = 40
 
 
 def minimum(person: StaffRow, organisation: OrganisationRow) -> int:
-    alone = MINIMUM if rule_of(person, organisation).required else ALONE
-    return max(organisation.policy.password.minimum, alone)
+    """The length that this person's password needs. 8 are enough beside a second factor."""
+    shortest = organisation.policy.password.minimum
+    return shortest if is_required(person, organisation) else max(shortest, _ALONE)
 
 
 def known_words(person: StaffRow, organisation: OrganisationRow) -> list[str]:

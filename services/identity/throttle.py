@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,8 +35,8 @@ class Budget:
     longest: int
 
 
-ACCOUNT = Budget("account", free=5, forgets=1, longest=900)
-DEVICE = Budget("device", free=5, forgets=1, longest=900)
+ACCOUNT = Budget("account", free=5, forgets=0.2, longest=900)
+DEVICE = Budget("device", free=5, forgets=0.2, longest=900)
 NETWORK = Budget("network", free=50, forgets=50, longest=900)
 # Whoever floods a whole organisation holds its people up for a minute at most; those on known devices not at all.
 ORGANISATION = Budget("organisation", free=500, forgets=1000, longest=60)
@@ -77,22 +77,29 @@ class Throttle:
         return await store.failures(tx, [one.key for one in counted])
 
     @contextmanager
-    def trying(self, counted: Sequence[Counted], rows: Sequence[FailureRow], now: datetime) -> Iterator[None]:
-        """Raise TooMany where it is too early. Whose try is not judged yet counts as failed for those who come after:
-        many at once are worth no more than one after the other."""
-        found = {row.key: row for row in rows}
-        wait = max(_wait(one.budget, found.get(one.key), self._trying[one.key], now) for one in counted)
-        if wait > 0:
-            raise TooMany("too_many_tries", "There were too many tries; wait before the next one.", retry_after=wait)
+    def trying(self, counted: Sequence[Counted]) -> Iterator[Mapping[bytes, int]]:
+        """How many tries are being judged at this moment; this one is from now on. Ask before looking: whoever is not
+        judged any more by then has been counted."""
         keys = [one.key for one in counted]
+        ahead = {key: self._trying[key] for key in keys}
         self._trying.update(keys)
         try:
-            yield
+            yield ahead
         finally:
             self._trying.subtract(keys)
             for key in keys:
                 if not self._trying[key]:
                     del self._trying[key]
+
+    def require_patience(
+        self, counted: Sequence[Counted], rows: Sequence[FailureRow], ahead: Mapping[bytes, int], now: datetime
+    ) -> None:
+        """Raise TooMany where it is too early. Tries that are not judged yet count as failed: many at once are worth no
+        more than one after the other."""
+        found = {row.key: row for row in rows}
+        wait = max(_wait(one.budget, found.get(one.key), ahead[one.key], now) for one in counted)
+        if wait > 0:
+            raise TooMany("too_many_tries", "There were too many tries; wait before the next one.", retry_after=wait)
 
     async def fail(self, tx: Tx, counted: Sequence[Counted], *, in_a_row: bool = True) -> int:
         """Count one; how many there have been in a row at the first of them."""
@@ -112,12 +119,19 @@ class Throttle:
         await store.begin_anew(tx, self.account(person.org, names.key(person.username)).key)
 
 
-def _wait(budget: Budget, row: FailureRow | None, trying: int, now: datetime) -> int:
+def _wait(budget: Budget, row: FailureRow | None, ahead: int, now: datetime) -> int:
     """Seconds, 0 for none."""
     past = 0.0 if row is None else (now - row.failed_at).total_seconds()
-    level = 0.0 if row is None else max(0.0, row.level - budget.forgets * past / 3600)
-    over = round(level + trying) - budget.free
+    level = 0.0 if row is None else row.level
+    wait = math.ceil(_pause(budget, level) - past)
+    if ahead and _pause(budget, max(0.0, level - budget.forgets * past / 3600) + ahead):
+        wait = max(wait, 1)
+    return max(wait, 0)
+
+
+def _pause(budget: Budget, level: float) -> int:
+    """After so many failures."""
+    over = round(level) - budget.free
     if over < 0:
         return 0
-    pause = budget.longest if over > 20 else min(budget.longest, 2**over)
-    return max(1 if trying else 0, math.ceil(pause - past))
+    return budget.longest if over > 20 else min(budget.longest, 2**over)

@@ -12,10 +12,11 @@ from shared.bus.envelope import Envelope
 from shared.db import Database, Tx
 from shared.errors import NotFound
 from staffgate.contracts.caller import Person
-from staffgate.contracts.identity import CodeIssued, LinkIssued
+from staffgate.contracts.identity import CodeIssued, LinkIssued, NoticeIssued
 from staffgate.contracts.notify import DeliveryList
 
 CODE = "code"
+_NOTICE = "notice."
 # Somebody sits and waits for a code; nobody for a link.
 URGENT, NORMAL = 0, 10
 
@@ -78,6 +79,28 @@ async def queue_code(tx: Tx, event: CodeIssued, envelope: Envelope) -> None:
         traceparent=envelope.traceparent,
     )
     await store.add(tx, new, tx.database.clock.now())
+
+
+async def queue_notice(tx: Tx, event: NoticeIssued, envelope: Envelope) -> None:
+    """Each by itself: the second of a kind tells of something else than the first."""
+    new = store.NewDelivery(
+        org=event.org,
+        id=event.notice,
+        staff=event.staff,
+        channel="email",
+        template=_NOTICE + event.kind,
+        priority=NORMAL,
+        sealed=event.sealed,
+        issued_at=envelope.time,
+        deadline=event.expires_at,
+        traceparent=envelope.traceparent,
+    )
+    await store.add(tx, new, tx.database.clock.now())
+
+
+def notice_kind(template: str) -> str | None:
+    """Of a notice's template, else None."""
+    return template.removeprefix(_NOTICE) if template.startswith(_NOTICE) else None
 
 
 def tell_ended(ended: list[store.Ended]) -> None:

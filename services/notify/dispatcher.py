@@ -21,13 +21,13 @@ from prometheus_client import Gauge, Histogram
 from services.notify import store
 from services.notify.backoff import wait_after
 from services.notify.channels.port import Channel, Deferred, Outgoing, Rejected
-from services.notify.deliveries import CODE, URGENT, outcomes, tell_ended
+from services.notify.deliveries import CODE, URGENT, notice_kind, outcomes, tell_ended
 from services.notify.templates import Content, Templates, Unusable
 from shared import trace
 from shared.db import Database, Tx
 from shared.errors import Unavailable
 from shared.sealing import Opener, Unopenable
-from staffgate.contracts.identity import CodeMessage, LinkMessage
+from staffgate.contracts.identity import CodeMessage, LinkMessage, NoticeMessage
 from staffgate.contracts.notify import DeliveryState
 
 _SLOTS = 8
@@ -184,6 +184,9 @@ class Dispatcher:
         if claim.template == CODE:
             code = msgspec.json.decode(payload, type=CodeMessage)
             return code.to, self._templates.code(claim.channel, code, claim.deadline, now)
+        if kind := notice_kind(claim.template):
+            notice = msgspec.json.decode(payload, type=NoticeMessage)
+            return notice.to, self._templates.notice(kind, notice)
         link = msgspec.json.decode(payload, type=LinkMessage)
         return link.to, self._templates.link(claim.template, link, claim.deadline, now)
 

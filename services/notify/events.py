@@ -8,11 +8,12 @@ from services.notify import deliveries
 from shared.bus.consumer import Consumer, Handler
 from shared.bus.port import Handle, Message, Outcome, Verdict
 from staffgate.contracts.event import Event
-from staffgate.contracts.identity import CodeIssued, LinkIssued
+from staffgate.contracts.identity import CodeIssued, LinkIssued, NoticeIssued
 
 HANDLERS: Mapping[type[Event], Handler] = {
     LinkIssued: deliveries.queue_link,
     CodeIssued: deliveries.queue_code,
+    NoticeIssued: deliveries.queue_notice,
 }
 
 

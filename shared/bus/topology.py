@@ -41,9 +41,15 @@ AUTHZ_STAFF = Queue(
 )
 IDENTITY_PLACEMENTS = Queue(name="identity.placements", types=(authz.PlacementsChanged.type,))
 AUTHZ_ITEMS = Queue(name="authz.items", types=(items.ItemRegistered.type, items.ItemRemoved.type))
-NOTIFY_MESSAGES = Queue(name="notify.messages", types=(identity.LinkIssued.type, identity.CodeIssued.type))
+NOTIFY_MESSAGES = Queue(
+    name="notify.messages",
+    types=(identity.LinkIssued.type, identity.CodeIssued.type, identity.NoticeIssued.type),
+)
 
 QUEUES = (AUTHZ_STAFF, AUTHZ_ITEMS, IDENTITY_PLACEMENTS, NOTIFY_MESSAGES)
+
+# For products, each by a queue of its own: nobody of the suite has anything to do with them.
+FOR_PRODUCTS = frozenset({identity.AvailabilityChanged.type, identity.OrganisationTransferred.type})
 
 
 def retry_queue(queue: str, delay: float) -> str:

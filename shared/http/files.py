@@ -31,6 +31,12 @@ class Csv(Download, frozen=True):
     content_type: ClassVar[str] = "text/csv"
 
 
+class JsonLines(Download, frozen=True):
+    """A JSON document a line."""
+
+    content_type: ClassVar[str] = "application/jsonl"
+
+
 async def received(request: web.Request, wanted: Content) -> bytes:
     if request.content_type != wanted.type:
         raise Malformed("wrong_content_type", f"Send the file as Content-Type: {wanted.type}.")

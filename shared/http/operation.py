@@ -235,6 +235,9 @@ class Api:
     def put(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
         return self._add(hdrs.METH_PUT, path, status)
 
+    def patch(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
+        return self._add(hdrs.METH_PATCH, path, status)
+
     def delete(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
         return self._add(hdrs.METH_DELETE, path, status)
 

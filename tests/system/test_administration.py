@@ -61,7 +61,7 @@ async def test_whoever_has_just_come_is_not_turned_away(story: Story) -> None:
 
     async def administrator(n: int) -> None:
         _, login = await add(story, f"Chewie{n}", type="administrator")
-        token = (await enrol_app(story.world, login, f"chewie{n}-{story.tag}@acme.example")).access
+        token = (await enrol_app(story.world, login, f"chewie{n}-{story.tag}@acme.example"))[0].access
         body = {"type": "standard", "name": "Crew", "username": f"crew{n}", "email": f"crew{n}@acme.example"}
         added = await story.world.identity.post("/v1/staff", body, token=token, want=201)
         path = f"/v1/staff/{added['id']}/activation-email"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -44,14 +45,15 @@ async def log_in(world: World, login: str, factor: str, to: str, totp: str = "")
     return Tokens(tokens["access_token"], tokens["refresh_token"])
 
 
-async def enrol_app(world: World, login: str, to: str) -> Tokens:
+async def enrol_app(world: World, login: str, to: str) -> tuple[Tokens, pyotp.TOTP]:
     """The first login of an owner or administrator: a code by e-mail leads only as far as to an authenticator app, and
-    the app's first code leads in."""
+    the app's first code leads in. It is the one of the step before, so that the present one is good for a login."""
     by_mail = await log_in(world, login, "email", to)
     enrolment = await world.identity.post("/v1/me/factors/totp", token=by_mail.access, want=201)
-    code = {"code": pyotp.TOTP(enrolment["secret"]).now()}
+    app = pyotp.TOTP(enrolment["secret"])
+    code = {"code": app.at(datetime.now(UTC), counter_offset=-1)}
     tokens = await world.identity.post("/v1/me/factors/totp/confirm", code, token=by_mail.access)
-    return Tokens(tokens["access_token"], tokens["refresh_token"])
+    return Tokens(tokens["access_token"], tokens["refresh_token"]), app
 
 
 async def _code_from_mailbox(world: World, transaction: str, factor: str, to: str) -> str:

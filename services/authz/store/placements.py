@@ -35,13 +35,15 @@ async def placements(tx: Tx, org: UUID, staff: Collection[UUID], now: datetime) 
     )  # fmt: skip
 
 
-async def place_newcomer(tx: Tx, org: UUID, staff: UUID) -> bool:
-    """In the root, where everybody is by default; False where they are in a team already, or there is no root yet."""
-    return await tx.run(
-        "INSERT INTO team_member (org, staff, team) SELECT org, $2, id FROM team WHERE org = $1 AND parent IS NULL"
-        " ON CONFLICT (org, staff) DO NOTHING",
-        org, staff,
-    ) == 1  # fmt: skip
+async def leave_root(tx: Tx, org: UUID, staff: UUID, team: UUID) -> UUID | None:
+    """Into that team; the root that they were in. None where they are elsewhere, or there is no such team beside it."""
+    found: UUID | None = await tx.value(
+        "UPDATE team_member m SET team = t.id FROM team t, team root WHERE m.org = $1 AND m.staff = $2"
+        " AND t.org = $1 AND t.id = $3 AND t.parent IS NOT NULL"
+        " AND root.org = $1 AND root.parent IS NULL AND m.team = root.id RETURNING root.id",
+        org, staff, team,
+    )  # fmt: skip
+    return found
 
 
 async def remove_everything(tx: Tx, org: UUID, staff: UUID) -> None:

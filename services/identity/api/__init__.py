@@ -1,8 +1,38 @@
 """identity over HTTP. Each operation translates; what happens is decided in the noun's own module."""
 
-from services.identity.api import links, logins, me, organisations, products, staff
+from services.identity.api import (
+    audit,
+    availability,
+    factors,
+    imports,
+    links,
+    lists,
+    logins,
+    me,
+    organisations,
+    products,
+    security,
+    sessions,
+    staff,
+    weblinks,
+)
 from shared.http.operation import Api
 
 api = Api()
-for part in (organisations, staff, links, logins, me, products):
+for part in (
+    security,
+    organisations,
+    staff,
+    imports,
+    links,
+    logins,
+    factors,
+    me,
+    products,
+    weblinks,
+    sessions,
+    availability,
+    lists,
+    audit,
+):
     api.include(part.api)

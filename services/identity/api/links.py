@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from aiohttp import web
 
 from services.identity import pages
@@ -10,6 +12,7 @@ from services.identity.service import Identity
 from shared.errors import Refusal
 from shared.http.operation import Api
 from staffgate.contracts import identity as contract
+from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import LinkPurpose
 
 api = Api()
@@ -55,6 +58,13 @@ async def ask_for_password_reset(identity: Identity, body: contract.AskForReset)
 async def finish_password_reset(identity: Identity, body: contract.FinishReset) -> contract.PasswordSet:
     """Use the link: set the new password. Does not log in; everything that the person was signed in with ends."""
     return await identity.resets.finish(body.token, body.password)
+
+
+@api.post("/v1/staff/{staff}/password-link", status=202)
+async def send_password_link(identity: Identity, caller: Person, staff: UUID) -> contract.PasswordLinkSent:
+    """Send a person a link that sets a new password; before they are activated, the activation link. Nobody but the
+    person ever sees or sets a password."""
+    return await identity.resets.send_link(caller, staff)
 
 
 @api.get("/set-password")

@@ -18,6 +18,7 @@ from staffgate.contracts.identity import COLUMNS, FAULT_COLUMNS
 MOST_ROWS = 10_000
 _MOST_LINES = 50_000  # blank rows too
 _LONGEST_ROW = 32_768  # characters; more is a quotation mark that nobody closed
+_MOST_CELLS = 100  # of a row; what is behind them is not even looked at
 _SEPARATORS = (",", ";", "\t")
 _NEEDED = ("type", "name", "email")
 # zip (and with it .xlsx, .ods), gzip, the old .xls, PDF
@@ -25,7 +26,8 @@ _OTHERS = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"%PD
 
 
 class Row(msgspec.Struct, frozen=True):
-    """As a spreadsheet counts: the header is row 1. `cells` belong to the sheet's columns; what is too many follows."""
+    """As a spreadsheet counts: the header is row 1. `cells` belong to the sheet's columns; what is too many follows.
+    A blank row has none."""
 
     number: int
     cells: list[str]
@@ -44,7 +46,7 @@ def read(content: bytes) -> Sheet:
     first = lines.first()
     separator = max(_SEPARATORS, key=lambda one: len(_known(first, one)))
     records = csv.reader(lines, delimiter=separator, strict=True)
-    header = [plain(cell.strip()).casefold().replace(" ", "_") for cell in _next(records, 1) or []]
+    header = [plain(cell.strip()).casefold().replace(" ", "_") for cell in (_next(records, 1) or [])]
     kept = _kept(header)
     return Sheet([header[place] for place in kept], _rows(records, lines, len(header), kept))
 
@@ -76,12 +78,12 @@ def _rows(records: Iterator[list[str]], lines: _Lines, width: int, kept: list[in
     while (record := _next(records, number + 1)) is not None:
         lines.length = 0
         number += 1
-        cells = [plain(cell.strip()) for cell in record]
+        cells = [plain(cell.strip()) for cell in record[:_MOST_CELLS]]
         if number > _MOST_LINES or (any(cells) and (found := found + 1) > MOST_ROWS):
             raise Invalid("rows_too_many", f"A file has at most {MOST_ROWS} rows; send the rest in another.")
         own = [cells[place] if place < len(cells) else "" for place in kept]
-        if any(own) or any(cells[width:]):
-            yield Row(number, own + [cell for cell in cells[width:] if cell])
+        blank = not any(own) and not any(cells[width:])
+        yield Row(number, [] if blank else own + [cell for cell in cells[width:] if cell])
 
 
 def _next(records: Iterator[list[str]], number: int) -> list[str] | None:
@@ -97,7 +99,9 @@ class _Lines:
 
     def __init__(self, content: bytes) -> None:
         if content.startswith(_OTHERS):
-            detail = 'This is no text: a spreadsheet, an archive or the like. Save the sheet as "CSV UTF-8" and send that.'
+            detail = (
+                'This is no text: a spreadsheet, an archive or the like. Save the sheet as "CSV UTF-8" and send that.'
+            )
             raise Malformed("file_not_text", detail)
         self._encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         self._text = io.TextIOWrapper(io.BytesIO(content), encoding=self._encoding, errors="strict", newline="")
@@ -132,5 +136,7 @@ class _Lines:
             detail = f'The file is not in {name}. Save the sheet as "CSV UTF-8" and send that.'
             raise Malformed("encoding_wrong", detail) from fault
         if "\0" in line:
-            raise Malformed("file_not_text", 'The file has NUL bytes in it. Save the sheet as "CSV UTF-8" and send that.')
+            raise Malformed(
+                "file_not_text", 'The file has NUL bytes in it. Save the sheet as "CSV UTF-8" and send that.'
+            )
         return line

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from services.identity.links import Invitation
+from services.identity.weblinks import Card
 from staffgate.contracts.identity import Activated, EmailConfirmed, PasswordSet
 
 _templates = jinja2.Environment(
@@ -49,6 +50,20 @@ def email_confirmed(answer: EmailConfirmed) -> web.Response:
 
 def dead(why: str) -> web.Response:
     return _page("dead.html", 410, why=why)
+
+
+def card(card: Card) -> web.Response:
+    """For people, and not to be found by looking for their names."""
+    return _unlisted(_page("card.html", 200, card=card))
+
+
+def no_card(why: str) -> web.Response:
+    return _unlisted(_page("no-card.html", 404, why=why))
+
+
+def _unlisted(page: web.Response) -> web.Response:
+    page.headers["X-Robots-Tag"] = "noindex"
+    return page
 
 
 def _form(name: str, token: str, invitation: Invitation, fault: str) -> web.Response:

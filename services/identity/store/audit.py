@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,14 @@ class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     body: str
     hash: bytes
+
+
+class HeadRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the chain ends, and the greatest number that an entry has."""
+
+    number: int
+    hash: bytes
+    last: int
 
 
 async def open_log(tx: Tx, org: UUID) -> None:
@@ -56,9 +64,14 @@ async def entries_after(tx: Tx, org: UUID, number: int, limit: int) -> list[Audi
     )  # fmt: skip
 
 
-async def head(tx: Tx, org: UUID) -> AuditRow | None:
-    """Where the chain ends: as a row without a body."""
-    return await tx.one(AuditRow, "SELECT number, '' AS body, hash FROM audit_head WHERE org = $1", org)
+async def head(tx: Tx, org: UUID) -> HeadRow | None:
+    """In one statement: both belong to the same moment."""
+    return await tx.one(
+        HeadRow,
+        "SELECT number, hash, (SELECT coalesce(max(number), 0) FROM audit WHERE org = $1) AS last"
+        " FROM audit_head WHERE org = $1",
+        org,
+    )
 
 
 def _text(at: datetime | None) -> str | None:
@@ -67,4 +80,8 @@ def _text(at: datetime | None) -> str | None:
 
 def written(at: datetime) -> str:
     """One form, so that times sort as text."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+async def logs_anywhere(tx: Tx) -> list[UUID]:
+    return await tx.column("SELECT org FROM audit_head ORDER BY org")

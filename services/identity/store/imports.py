@@ -18,9 +18,7 @@ _COLUMNS = (
     " attempts, faults, ip, agent, traceparent, created_at, started_at, finished_at"
 )
 _OPEN = "state IN ('waiting', 'running')"
-_PERSON = (
-    "type, username, username_key, extension, name, email, mobile, default_level, route_anywhere, portal, weblink"
-)
+_PERSON = "type, username, username_key, extension, name, email, mobile, default_level, route_anywhere, portal, weblink"
 
 
 class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,21 +89,6 @@ class Placed(msgspec.Struct, frozen=True):
     staff: UUID
     role: str | None
     team: UUID | None
-
-
-class Exported(msgspec.Struct, frozen=True, kw_only=True):
-    type: str
-    name: str
-    email: str
-    username: str
-    username_key: str
-    extension: str | None
-    mobile: str | None
-    default_level: str
-    route_anywhere: bool
-    portal: bool
-    role_names: list[str]
-    team_name: str | None
 
 
 # --- sending and looking --------------------------------------------------------------------------------------
@@ -235,7 +218,13 @@ async def count_created(tx: Tx, org: UUID, id: UUID, created: int) -> None:
     )
 
 
-async def put_back(tx: Tx, org: UUID, own: ImportRow, reason: str, again: datetime, faults: int) -> None:
+async def count_clashed(tx: Tx, org: UUID, id: UUID, clashed: int) -> None:
+    await tx.run(
+        "UPDATE staff_import SET good = good - $3, bad = bad + $3 WHERE org = $1 AND id = $2", org, id, clashed
+    )
+
+
+async def put_back(tx: Tx, org: UUID, own: ImportRow, reason: str | None, again: datetime, faults: int) -> None:
     await tx.run(
         "UPDATE staff_import SET state = 'waiting', reason = $4, claimed_until = $5, faults = $6"
         " WHERE org = $1 AND id = $2 AND attempts = $3 AND state = 'running'",

@@ -59,10 +59,10 @@ async def kill_links_of(tx: Tx, org: UUID, staff: UUID, now: datetime) -> None:
 
 
 async def sent_since(tx: Tx, org: UUID, staff: UUID, since: datetime, *, asked: bool) -> SentRow:
-    """Of every purpose together."""
+    """Of every purpose together; the last that was not used."""
     row = await tx.one(
         SentRow,
-        "SELECT count(*) AS count, max(created_at) AS last FROM link"
+        "SELECT count(*) AS count, max(created_at) FILTER (WHERE used_at IS NULL) AS last FROM link"
         " WHERE org = $1 AND staff = $2 AND created_at > $3 AND asked = $4",
         org, staff, since, asked,
     )  # fmt: skip
@@ -82,9 +82,7 @@ async def sent_for(tx: Tx, org: UUID, staff: UUID, purpose: LinkPurpose) -> Sent
     return row
 
 
-async def live_link(
-    tx: Tx, org: UUID, digest: bytes, purposes: Sequence[LinkPurpose], now: datetime
-) -> LinkRow | None:
+async def live_link(tx: Tx, org: UUID, digest: bytes, purposes: Sequence[LinkPurpose], now: datetime) -> LinkRow | None:
     return await tx.one(
         LinkRow,
         "SELECT id, staff, purpose, email FROM link WHERE org = $1 AND digest = $2 AND purpose = ANY($4)"

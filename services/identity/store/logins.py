@@ -70,6 +70,16 @@ async def open_login(tx: Tx, org: UUID, digest: bytes, purpose: str, now: dateti
     )  # fmt: skip
 
 
+async def open_login_or_step_up(tx: Tx, org: UUID, digest: bytes, now: datetime) -> LoginRow | None:
+    """What codes are sent for, and passkeys asked."""
+    return await tx.one(
+        LoginRow,
+        f"SELECT {_COLUMNS} FROM login WHERE org = $1 AND digest = $2 AND purpose IN ('login', 'step_up')"
+        " AND finished_at IS NULL AND expires_at > $3",
+        org, digest, now,
+    )  # fmt: skip
+
+
 async def take_attempt(tx: Tx, org: UUID, digest: bytes, purpose: str, now: datetime, limit: int) -> LoginRow | None:
     """Count a try before it is judged: however many come at once, no more than `limit` are ever judged."""
     return await tx.one(
@@ -78,16 +88,6 @@ async def take_attempt(tx: Tx, org: UUID, digest: bytes, purpose: str, now: date
         f" AND purpose = $5 AND expires_at > $3 AND attempts < $4 RETURNING {_COLUMNS}",
         org, digest, now, limit, purpose,
     )  # fmt: skip
-
-
-async def tries_since(tx: Tx, org: UUID, staff: UUID, since: datetime) -> int:
-    """Tries at the second factor, over all logins that came to nothing."""
-    count: int = await tx.value(
-        "SELECT coalesce(sum(attempts), 0) FROM login"
-        " WHERE org = $1 AND staff = $2 AND created_at > $3 AND finished_at IS NULL",
-        org, staff, since,
-    )  # fmt: skip
-    return count
 
 
 async def finish_login(tx: Tx, org: UUID, id: UUID, now: datetime) -> bool:
@@ -139,7 +139,9 @@ async def codes_of_login_since(tx: Tx, org: UUID, login: UUID, channel: str, sin
 
 async def lock_account(tx: Tx, org: UUID, staff: UUID, now: datetime, until: datetime | None) -> None:
     """Until a time, or for as long as nobody unlocks it."""
-    await tx.run("UPDATE staff SET locked_at = $3, locked_until = $4 WHERE org = $1 AND id = $2", org, staff, now, until)
+    await tx.run(
+        "UPDATE staff SET locked_at = $3, locked_until = $4 WHERE org = $1 AND id = $2", org, staff, now, until
+    )
 
 
 async def unlock_account(tx: Tx, org: UUID, staff: UUID) -> None:

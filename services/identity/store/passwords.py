@@ -21,10 +21,6 @@ async def set_password(
     )  # fmt: skip
 
 
-async def unlock(tx: Tx, org: UUID, staff: UUID) -> None:
-    await tx.run("UPDATE staff SET locked_at = NULL, locked_until = NULL WHERE org = $1 AND id = $2", org, staff)
-
-
 async def former_passwords(tx: Tx, org: UUID, staff: UUID, count: int) -> list[str]:
     """The newest first."""
     return await tx.column(

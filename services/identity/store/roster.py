@@ -117,9 +117,7 @@ class _Condition:
         """Part of a name, username, address or extension, whatever the case."""
         escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         columns = ("name_key", "username_key", "email_key", "extension")
-        self.add(
-            f"({' OR '.join(f'{column} LIKE folded({{0}})' for column in columns)})", f"%{escaped}%"
-        )
+        self.add(f"({' OR '.join(f'{column} LIKE folded({{0}})' for column in columns)})", f"%{escaped}%")
 
 
 class Addressee(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,8 +83,12 @@ class NewStaff(msgspec.Struct, frozen=True, kw_only=True):
 
 async def take_name(tx: Tx, org: UUID, username_key: str) -> bool:
     """False where somebody of the organisation has, or ever had, that username."""
-    digest = hashlib.sha256(f"{org}/{username_key}".encode()).digest()
+    digest = name_digest(org, username_key)
     return await tx.run("INSERT INTO staff_name (org, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING", org, digest) == 1
+
+
+def name_digest(org: UUID, username_key: str) -> bytes:
+    return hashlib.sha256(f"{org}/{username_key}".encode()).digest()
 
 
 async def add_staff(tx: Tx, org: UUID, new: NewStaff, now: datetime) -> StaffRow | None:
@@ -185,32 +189,3 @@ async def confirm_mobile(tx: Tx, org: UUID, id: UUID, now: datetime) -> None:
         "UPDATE staff SET mobile_confirmed_at = coalesce(mobile_confirmed_at, $3) WHERE org = $1 AND id = $2",
         org, id, now,
     )  # fmt: skip
-
-
-async def enrol_totp(tx: Tx, org: UUID, id: UUID, sealed: str) -> bool:
-    """Replace an enrolment that was never confirmed; False where there is a confirmed one."""
-    return (
-        await tx.run(
-            "UPDATE staff SET totp_sealed = $3 WHERE org = $1 AND id = $2 AND totp_confirmed_at IS NULL",
-            org,
-            id,
-            sealed,
-        )
-        == 1
-    )
-
-
-async def confirm_totp(tx: Tx, org: UUID, id: UUID, now: datetime) -> None:
-    await tx.run(
-        "UPDATE staff SET totp_confirmed_at = coalesce(totp_confirmed_at, $3) WHERE org = $1 AND id = $2", org, id, now
-    )
-
-
-async def use_totp_step(tx: Tx, org: UUID, id: UUID, step: int) -> bool:
-    """A time step is good once, and so is every one before it; of many at the same moment one succeeds."""
-    return (
-        await tx.run(
-            "UPDATE staff SET totp_last_step = $3 WHERE org = $1 AND id = $2 AND totp_last_step < $3", org, id, step
-        )
-        == 1
-    )

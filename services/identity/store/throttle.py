@@ -9,7 +9,7 @@ import msgspec
 
 from shared.db import Tx
 
-_KEPT = timedelta(days=2)  # every level has come down to nothing by then
+_KEPT = timedelta(days=2)
 
 
 class FailureRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -224,6 +224,12 @@ class Administered:
         await self.office.one("add_group_members", group=group, staff=[self.jane])
         return self.sound(group=group, staff=self.jane.id)
 
+    # --- for identity -----------------------------------------------------------------------------------------
+
+    async def check_placements(self) -> Sound:
+        body = {"by": str(self.acme.ray.id), "roles": ["Agent", "Nobody"], "teams": ["ACME Crates"]}
+        return Sound(body=body, token=self.acme.authz.identity.token("identity"))
+
     # --- many at once, and the log ----------------------------------------------------------------------------
 
     def many(self) -> dict[str, Any]:

@@ -30,7 +30,9 @@ OWN = {
 }  # fmt: skip
 FOR_PRODUCTS = {
     "register_item", "register_items", "remove_item", "publish_manifest", "show_standing", "show_registry",
+    "check_placements",
 }  # fmt: skip
+FOR_IDENTITY = {"check_placements"}  # of all products
 FOR_ADMINISTRATORS = {"list_holders", "list_items", "show_drift"} | {
     name
     for name in vars(Administered)
@@ -212,8 +214,18 @@ async def test_a_wrong_token_or_the_wrong_caller_is_refused_everywhere(world: Wo
     product = ("a product", world.acme.authz.product)
     wrong = [("a person", world.token)] if operation.id in FOR_PRODUCTS else [product]
     wrong = [] if operation.id in FOR_BOTH else wrong
+    wrong += [product] if operation.id in FOR_IDENTITY else []
     wrong += [("Jane", world.jane.token)] if operation.id in FOR_ADMINISTRATORS else []
     faults += await world.judge.caller_faults(operation, sound, wrong)
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.checklist("G06")
+async def test_every_kind_of_token_that_is_none_is_refused(world: World) -> None:
+    ray = world.acme.ray
+    ours = forger(world, str(ray.id), org=str(ray.org), sid=str(ray.session), roles=["owner"])
+    name = "show_my_permissions"
+    faults = await world.judge.forged_faults(OPERATIONS[name], await world.show_my_permissions(), ours)
     assert not faults, "\n".join(faults)
 
 

@@ -26,6 +26,8 @@ _COUNTED = {
     "audit": " WHERE body::jsonb ->> 'result' = 'success'",
     "audit_head": " WHERE false",
     "throttle": " WHERE false",
+    "password_failure": " WHERE false",
+    "reset_request": " WHERE false",
 }
 
 
@@ -58,15 +60,26 @@ class Judge:
         status, said = await self.fault(operation, Case("the sound request itself", request(operation, good), False))
         return found + ([f"the sound request was not taken ({status})"] if status >= 400 else [])
 
-    async def token_faults(self, operation: Operation, sound: Sound, forger: Forger) -> list[str]:
+    async def token_faults(
+        self, operation: Operation, sound: Sound, forger: Forger, *, every: bool = False
+    ) -> list[str]:  # fmt: skip
         whole = request(operation, sound)
         wrong = [("no token", whole.without("Authorization"))]
         wrong += [
             (f"Authorization: {one}", whole.having(Authorization=one))
             for one in ("Bearer", "Bearer ", "Basic YTpi", "x")
         ]
-        wrong += [(f"a token {name}", whole.having(Authorization=f"Bearer {token}")) for name, token in forger.tokens()]
+        forged = forger.tokens() if every else forger.few()
+        wrong += [(f"a token {name}", whole.having(Authorization=f"Bearer {token}")) for name, token in forged]
         return [fault async for fault in self._refused(operation, wrong, 401)]
+
+    async def forged_faults(self, operation: Operation, sound: Sound, forger: Forger) -> list[str]:
+        """Every kind of token that is none, after one of the same maker that is good: else they prove nothing."""
+        assert len({name for name, _ in forger.tokens()}) >= 70
+        good = request(operation, sound).having(Authorization=f"Bearer {forger.good()}")
+        status, _, text, _ = await self._send(good)
+        assert status == 200, text
+        return await self.token_faults(operation, sound, forger, every=True)
 
     async def caller_faults(
         self, operation: Operation, sound: Sound, callers: Iterable[tuple[str, str]], want: int = 403

@@ -32,6 +32,12 @@ class Operation:
     def is_page(self) -> bool:
         return "text/html" in self.described["responses"].get("200", {}).get("content", {})
 
+    @property
+    def file_type(self) -> str:
+        """Of the file that it takes, or nothing."""
+        taken = [one for one in self.described.get("requestBody", {}).get("content", {}) if one not in (JSON, FORM)]
+        return taken[0] if taken else ""
+
     def parameters(self, place: str) -> dict[str, dict[str, Any]]:
         found = [one for one in self.described.get("parameters", []) if one["in"] == place]
         return {one["name"]: self.resolved(one["schema"]) for one in found}
@@ -80,6 +86,7 @@ class Sound:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     form: Mapping[str, str] | None = None
+    content: bytes | None = None
     token: str = ""
 
 
@@ -104,6 +111,8 @@ def request(operation: Operation, sound: Sound) -> Request:
     content = None
     if sound.form is not None:
         headers["Content-Type"], content = FORM, urlencode(sound.form).encode()
+    elif sound.content is not None:
+        headers["Content-Type"], content = operation.file_type, sound.content
     elif sound.body is not None:
         headers["Content-Type"], content = JSON, msgspec.json.encode(sound.body)
     return Request(operation.method, place(operation, sound), headers, content)

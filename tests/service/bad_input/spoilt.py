@@ -40,6 +40,8 @@ def cases(operation: Operation, sound: Sound) -> Iterator[Case]:
         yield from _values(operation, sound)
     if operation.schema(FORM):
         yield from _forms(operation, sound)
+    if operation.file_type:
+        yield from _files(operation, sound)
     if operation.method == "POST" and "requestBody" not in operation.described:
         whole = request(operation, sound)
         yield Case("a body where none is wanted", replace(whole, content=b"\xff{"), refused=False)
@@ -220,3 +222,26 @@ def _forms(operation: Operation, sound: Sound) -> Iterator[Case]:
 def _has_to_be_right(name: str) -> bool:
     """What is compared with something that we gave out."""
     return name in ("token", "grant_type", "refresh_token", "client_id", "client_secret")
+
+
+# --- files ----------------------------------------------------------------------------------------------------
+
+
+def _files(operation: Operation, sound: Sound) -> Iterator[Case]:
+    whole, good = request(operation, sound), sound.content or b""
+    yield Case("no body", replace(whole, content=b""))
+    yield Case("no content type", whole.without("Content-Type"))
+    for content_type in (JSON, FORM, "text/plain", "application/zip", "multipart/form-data; boundary=x", "nonsense"):
+        yield Case(f"content type {content_type}", whole.having(Content_Type=content_type))
+    yield Case("too large", replace(whole, content=good + b" " * 5 * _TOO_LARGE))
+    yield Case("not gzip, as it says", whole.having(Content_Encoding="gzip"))
+    for what, content in {
+        "NUL bytes": b"\0" * 100,
+        "no UTF-8": good + b"\xff\xfe\xfd",
+        "half a UTF-16 character": good.decode().encode("utf-16")[:-1],
+        "a zip": b"PK\x03\x04" + bytes(100),
+        "a word": b"nonsense",
+        "only its first line": good.partition(b"\n")[0].partition(b",")[0],
+        "a quotation mark that nothing closes": good + b'"',
+    }.items():
+        yield Case(what, replace(whole, content=content))

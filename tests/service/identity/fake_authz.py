@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from staffgate.access import Verifier
+from staffgate.contracts.authz import CheckPlacements, PlacementChecked, PlacementsChecked
 from staffgate.contracts.caller import Product
 from staffgate.contracts.level import DataAccess
 from staffgate.decision import RowFilter
@@ -30,6 +31,10 @@ class FakeAuthz:
         self.away = False
         self.reason = ""  # of every denial, where a test wants a special one
         self.url = ""
+        # What roles and teams there are by name: an id, or why they can't be given.
+        self.roles = {"Agent": PlacementChecked(id="agent"), "Leader": PlacementChecked(id="leader")}
+        self.teams: dict[str, PlacementChecked] = {}
+        self.placements_asked = 0
 
     def permit(self, staff: UUID, *actions: str, over: set[UUID] | None = None) -> None:
         people = None if over is None else {str(one) for one in over}
@@ -40,6 +45,7 @@ class FakeAuthz:
         app = web.Application()
         app.router.add_post("/access/v1/evaluation", self._evaluate)
         app.router.add_post("/access/v1/rows", self._rows)
+        app.router.add_post("/v1/placements/check", self._check_placements)
         runner = web.AppRunner(app)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -70,6 +76,18 @@ class FakeAuthz:
         else:
             rows = RowFilter()
         return web.Response(body=msgspec.json.encode(rows), content_type="application/json")
+
+    async def _check_placements(self, request: web.Request) -> web.Response:
+        if self.away:
+            raise web.HTTPServiceUnavailable
+        self.placements_asked += 1
+        asked = msgspec.json.decode(await request.read(), type=CheckPlacements)
+        unknown = PlacementChecked(refusal="unknown")
+        checked = PlacementsChecked(
+            roles={name: self.roles.get(name, unknown) for name in asked.roles},
+            teams={name: self.teams.get(name, unknown) for name in asked.teams},
+        )
+        return web.Response(body=msgspec.json.encode(checked), content_type="application/json")
 
     async def _question(self, request: web.Request) -> tuple[dict[str, Any], UUID, str]:
         if self.away:

@@ -60,6 +60,13 @@ async def test_a_wrong_token_or_the_wrong_caller_is_refused_everywhere(world: Wo
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.checklist("G06")
+async def test_every_kind_of_token_that_is_none_is_refused(world: World) -> None:
+    forger = Forger(SIGNING, claims_of(world.acme.ray))
+    faults = await world.judge.forged_faults(OPERATIONS["show_me"], await world.show_me(), forger)
+    assert not faults, "\n".join(faults)
+
+
 async def test_what_is_handed_out_for_one_thing_is_no_access_token(world: World) -> None:
     _, login = await world.active()
     tokens = (await log_in(world.identity, login)).json

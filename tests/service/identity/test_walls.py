@@ -12,7 +12,7 @@ import pytest_asyncio
 from staffgate.contracts import identity as contract
 from tests.service.identity.conftest import Acme, Running, register
 
-TENANT_TABLES = ("organisation", "staff", "link", "login", "code", "session", "refresh_token", "reply")
+TENANT_TABLES = ("organisation", "staff", "link", "login", "code", "session", "refresh_token", "staff_import", "staff_import_row", "reply")
 
 
 @pytest_asyncio.fixture

@@ -38,7 +38,16 @@ from shared.service import Role, start
 from staffgate.access import AUDIENCE, TYPE
 from staffgate.contracts.caller import StaffType
 from staffgate.contracts.event import Event
-from staffgate.contracts.identity import CodeIssued, CodeMessage, LinkIssued, LinkMessage, LinkPurpose
+from staffgate.contracts.identity import (
+    CodeIssued,
+    CodeMessage,
+    LinkIssued,
+    LinkMessage,
+    LinkPurpose,
+    NoticeIssued,
+    NoticeKind,
+    NoticeMessage,
+)
 from tests.conftest import FrozenClock, fresh_database
 
 IDS = RandomIds()
@@ -258,6 +267,17 @@ def code_issued(
     sealed = Sealer(SEAL).seal(msgspec.json.encode(CodeMessage(**(values | changed))), str(code))
     expires_at = clock.now() + timedelta(minutes=minutes)
     return CodeIssued(org=org, staff=staff, code=code, channel=channel, expires_at=expires_at, sealed=sealed)
+
+
+def notice_issued(
+    clock: FrozenClock, kind: NoticeKind = NoticeKind.NEW_DEVICE, *, staff: UUID = JANE, org: UUID = ACME,
+    hours: float = 48, **facts: str,
+) -> NoticeIssued:  # fmt: skip
+    notice, known = IDS.uuid(), {"at": "2026-11-22 09:00 UTC", "ip": "203.0.113.9", "agent": "Firefox/140 (Windows)"}
+    message = NoticeMessage(to="jane@acme.example", name="Jane", organisation="ACME Crates", facts=known | facts)
+    sealed = Sealer(SEAL).seal(msgspec.json.encode(message), str(notice))
+    expires_at = clock.now() + timedelta(hours=hours)
+    return NoticeIssued(org=org, staff=staff, notice=notice, kind=kind, expires_at=expires_at, sealed=sealed)
 
 
 @pytest.fixture(autouse=True)

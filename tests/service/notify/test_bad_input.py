@@ -62,9 +62,17 @@ async def test_wrong_input_is_refused_with_a_reason_and_changes_nothing(world: W
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS.values() if one.needs_token], ids=lambda one: one.id)
 async def test_a_wrong_token_or_the_wrong_caller_is_refused_everywhere(world: World, operation: Operation) -> None:
     sound, forger = await getattr(world, operation.id)(), Forger(json.loads(SIGNING), world.claims())
-    product = Forger(json.loads(SIGNING), world.claims() | {"sub": "sms-inbox", "org": None, "sid": None, "roles": []})
+    product = Forger(json.loads(SIGNING), world.claims() | {"sub": "x", "org": None, "sid": None, "roles": []})
     faults = await world.judge.token_faults(operation, sound, forger)
     faults += await world.judge.caller_faults(operation, sound, [("a product", product.good())])
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.checklist("G06")
+async def test_every_kind_of_token_that_is_none_is_refused(world: World) -> None:
+    forger = Forger(json.loads(SIGNING), world.claims())
+    name = "list_deliveries"
+    faults = await world.judge.forged_faults(OPERATIONS[name], await world.list_deliveries(), forger)
     assert not faults, "\n".join(faults)
 
 

@@ -11,8 +11,8 @@ from prometheus_client import REGISTRY
 
 from services.notify import store
 from shared import log as logging
-from staffgate.contracts.identity import LinkPurpose
-from tests.service.notify.conftest import IDS, Running, code_issued, link_issued, until
+from staffgate.contracts.identity import LinkPurpose, NoticeKind
+from tests.service.notify.conftest import IDS, Running, code_issued, link_issued, notice_issued, until
 
 CANARIES = re.compile(r"jane@acme|82461937|token=|\+?61 ?400")
 
@@ -76,6 +76,70 @@ async def test_a_code_becomes_an_email(notify: Running) -> None:
     text = mail.get_body(("plain",))
     assert text is not None
     assert "82461937" in text.get_content()
+
+
+async def test_what_happened_to_an_account_becomes_an_email(notify: Running) -> None:
+    event = notice_issued(notify.clock)
+    await notify.publish(event, times=2)
+    (mail,) = await until(lambda: notify.mailbox.mails)
+    row = await notify.row(event.notice, "sent")
+    assert mail["Subject"] == "A login from a new device: your account at ACME Crates"
+    text = mail.get_body(("plain",))
+    assert text is not None
+    assert "From: 203.0.113.9, Firefox on Windows" in text.get_content()
+    assert (row["template"], row["sealed"], row["staff"]) == ("notice.new_device", None, event.staff)
+
+
+async def test_two_notices_of_one_kind_are_two_and_one_that_is_too_old_is_none(notify: Running) -> None:
+    old = notice_issued(notify.clock, hours=0)
+    first, second = notice_issued(notify.clock), notice_issued(notify.clock)
+    for event in (old, first, second):
+        await notify.publish(event)
+    for event in (first, second):
+        await notify.row(event.notice, "sent")
+    assert (await notify.row(old.notice, "expired"))["last_answer"] == "too late"
+    assert len(notify.mailbox.mails) == 2
+
+
+async def test_a_notice_that_lacks_a_fact_is_reported_and_not_sent_with_a_gap(notify: Running) -> None:
+    event = notice_issued(notify.clock, NoticeKind.RECOVERY_CODE_USED)
+    await notify.publish(event)
+    assert (await put_back(notify, event.notice, 1))["last_answer"] == "our fault: UndefinedError"
+    assert not notify.mailbox.tried
+
+
+@pytest.mark.parametrize(
+    ("purpose", "subject"),
+    [
+        (LinkPurpose.RESET, "Set a new password for ACME Crates"),
+        (LinkPurpose.EMAIL, "Confirm your new e-mail address for ACME Crates"),
+    ],
+)
+async def test_a_link_for_something_else_says_so_and_supersedes_its_own_kind_only(
+    notify: Running, purpose: LinkPurpose, subject: str
+) -> None:
+    notify.mailbox.answers["jane@acme.example"] = ["451 later"]
+    old = link_issued(notify.clock, purpose=purpose)
+    await notify.publish(old)
+    await put_back(notify, old.link, 1)
+    notify.clock.advance(milliseconds=1)
+    other, new = link_issued(notify.clock), link_issued(notify.clock, purpose=purpose)
+    for event in (other, new):
+        await notify.publish(event)
+        await notify.row(event.link, "sent")
+    assert (await notify.row(old.link, "expired"))["last_answer"] == "superseded"
+    assert subject in [mail["Subject"] for mail in notify.mailbox.mails]
+    assert len(notify.mailbox.mails) == 2
+
+
+@pytest.mark.checklist("C10")
+async def test_an_sms_is_bound_to_its_site(notify: Running) -> None:
+    await notify.publish(code_issued(notify.clock, purpose="step_up", host="id.acme.example"))
+    (sms,) = await until(lambda: notify.gateway.sent)
+    assert sms["Body"] == (
+        "82461937 is your ACME Crates code for a security check, good for 10 min. Never share it.\n"
+        "@id.acme.example #82461937"
+    )
 
 
 async def test_one_event_three_times_is_one_mail(notify: Running) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -30,12 +30,6 @@ class AuditQuery(AuditFilter, kw_only=True, rename={"since": "from", "until": "t
 
     before: _Number | None = None
     limit: _Limit = 100
-
-
-class AuditExportQuery(AuditFilter, kw_only=True, rename={"since": "from", "until": "to"}):
-    """`jsonl`: an entry a line, with its hash, so that whoever has the file can verify the chain."""
-
-    format: Literal["csv", "jsonl"] = "csv"
 
 
 class AuditEntry(msgspec.Struct, kw_only=True):

@@ -168,6 +168,7 @@ class NoticeKind(StrEnum):
     FACTORS_RESET = "factors_reset"
     RECOVERY_CODE_USED = "recovery_code_used"
     RECOVERY_CODES_MADE = "recovery_codes_made"
+    PASSKEY_COPIED = "passkey_copied"
     TOKEN_REUSED = "token_reused"  # noqa: S105 - a kind of notice
     OWNERSHIP_OFFERED = "ownership_offered"
     OWNERSHIP_TRANSFERRED = "ownership_transferred"
@@ -234,13 +235,14 @@ class LinkMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CodeMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What is inside CodeIssued.sealed."""
+    """What is inside CodeIssued.sealed. `host` is the site that the code is for: an SMS names it in its last line."""
 
     to: str
     name: str
     organisation: str
     code: str
     purpose: str = "login"
+    host: str = ""
 
 
 class NoticeMessage(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,9 +90,9 @@ class FactorList(msgspec.Struct, kw_only=True):
 
 
 class BeginPasskeyLogin(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """With a login name the options list its passkeys; without one the device offers those that it has for this place."""
+    """With a login name the options list its passkeys; with null the device offers those that it has for this place."""
 
-    login: Annotated[str, Meta(max_length=256, description="Organisation\\username")] | None = None
+    login: Annotated[str, Meta(max_length=256, description="Organisation\\username")] | None
 
 
 class PasskeyLoginStarted(PasskeyOptions, kw_only=True):

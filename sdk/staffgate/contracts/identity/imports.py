@@ -52,7 +52,7 @@ class ImportState(StrEnum):
 class ImportAsked(msgspec.Struct, kw_only=True):
     """`key` stands for the header Idempotency-Key where that can't be sent. `activate` sends everybody their link."""
 
-    mode: ImportMode
+    mode: Literal["all", "good"]
     key: ImportKey | None = None
     activate: bool = False
 

@@ -30,6 +30,16 @@ class Login(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     device: Secret | None = None
 
 
+class RememberedDevice(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    device: Secret
+
+
+class RememberedOrganisation(msgspec.Struct, kw_only=True):
+    """What stands before the backslash at login."""
+
+    organisation: str
+
+
 class Factor(msgspec.Struct, kw_only=True):
     """A second factor that this person can use now; `hint` shows where a code would go. Codes by e-mail and SMS are the
     weaker ones: whoever reads the mailbox, or takes over the number, has them."""

@@ -9,6 +9,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from staffgate.contracts.identity.names import END
+
 
 class OfferOwnership(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """To an active administrator."""
@@ -28,7 +30,7 @@ class OwnershipOffer(msgspec.Struct, kw_only=True):
 class CloseOrganisation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The organisation's number, typed to confirm that this one is meant."""
 
-    number: Annotated[str, Meta(max_length=64)]
+    number: Annotated[str, Meta(max_length=64, pattern=r"^[0-9A-Za-z\-]+" + END)]
 
 
 class OrganisationEnded(msgspec.Struct, kw_only=True):

@@ -51,3 +51,18 @@ class SecurityPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     lock: LockRule = LockRule()
     session: SessionRule = SessionRule()
     networks: Annotated[list[Annotated[str, Meta(max_length=50)]], Meta(max_length=200)] = []
+
+
+class SetSecurity(SecurityPolicy, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All of it: what is left out is the platform's default again. `confirm_lockout`: save also networks that the caller
+    is not in now, and so can't come in from."""
+
+    confirm_lockout: bool = False
+
+
+class SecuritySettings(SecurityPolicy, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`deviations` says of what is turned on where it departs from a standard; `floor` are the operator's networks,
+    which hold as well."""
+
+    deviations: list[str]
+    floor: list[str]

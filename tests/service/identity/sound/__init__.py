@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from tests.service.identity.sound import links, logins, me, organisations, products, staff
+from tests.service.identity.sound import (
+    audit,
+    availability,
+    factors,
+    imports,
+    links,
+    lists,
+    logins,
+    me,
+    organisations,
+    products,
+    sessions,
+    staff,
+)
 
-_PARTS = (links, logins, me, organisations, products, staff)
+_PARTS = (audit, availability, factors, links, lists, logins, me, organisations, products, sessions, staff, imports)
 FORBIDDEN = frozenset[str]().union(*(part.FORBIDDEN for part in _PARTS))
 HIDDEN = frozenset[str]().union(*(part.HIDDEN for part in _PARTS))
 FOR_PRODUCTS = frozenset[str]().union(*(part.FOR_PRODUCTS for part in _PARTS))
 FOR_ENROLLING = frozenset[str]().union(*(part.FOR_ENROLLING for part in _PARTS))
+# Refused when the session's factor was shown too long ago.
+FRESH = frozenset[str]().union(*(getattr(part, "FRESH", frozenset()) for part in _PARTS))
 
 
 class World(
+    imports.Imports,
+    audit.Audit,
+    availability.Availability,
+    factors.Factors,
+    lists.Lists,
+    sessions.Sessions,
     links.Links,
     logins.Logins,
     me.Me,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import pyotp
-
+from staffgate.contracts import identity as contract
 from tests.service.bad_input.sound import Sound
+from tests.service.identity.conftest import PASSWORD
 from tests.service.identity.sound.world import Ground
 
 # Jane may do nothing: these answer her 403, and what is about one person 404.
 FORBIDDEN = frozenset()
 HIDDEN = frozenset()
 FOR_PRODUCTS = frozenset()
-FOR_ENROLLING = frozenset(["confirm_totp", "enrol_totp", "log_out"])
+FOR_ENROLLING = frozenset(["change_password", "log_out"])
 
 
 class Me(Ground):
@@ -21,10 +21,24 @@ class Me(Ground):
     async def log_out(self) -> Sound:
         return Sound(token=await self.token())
 
-    async def enrol_totp(self) -> Sound:
+    async def change_password(self) -> Sound:
+        return Sound(body={"current": PASSWORD, "password": PASSWORD + " and one more"}, token=await self.token())
+
+    async def change_email(self) -> Sound:
+        return Sound(body={"email": "laya@acme.example"}, token=await self.token())
+
+    async def change_mobile(self) -> Sound:
+        return Sound(body={"mobile": "+61 491 570 110"}, token=await self.token())
+
+    async def send_mobile_code(self) -> Sound:
         return Sound(token=await self.token())
 
-    async def confirm_totp(self) -> Sound:
-        token = await self.token()
-        secret = (await self.identity.post("/v1/me/factors/totp", token=token)).json["secret"]
-        return Sound(body={"code": pyotp.TOTP(secret).at(self.identity.clock.now())}, token=token)
+    async def confirm_mobile(self) -> Sound:
+        token, before = await self.token(), len(self.identity.heard.of(contract.CodeIssued))
+        proposed = await self.identity.post("/v1/me/mobile/code", token=token)
+        await self.identity.told(contract.CodeIssued, before + 1)
+        transaction = proposed.json["transaction"]
+        return Sound(body={"transaction": transaction, "code": self.identity.heard.code()}, token=token)
+
+    async def remove_mobile(self) -> Sound:
+        return Sound(token=await self.token())

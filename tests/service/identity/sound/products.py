@@ -16,5 +16,8 @@ class Products(Ground):
     async def list_keys(self) -> Sound:
         return Sound()
 
+    async def show_server_metadata(self) -> Sound:
+        return Sound()
+
     async def list_revocations(self) -> Sound:
         return Sound(token=self.product)

@@ -47,6 +47,16 @@ class Ground:
         await self.identity.told(contract.LinkIssued, before + 1)
         return self.identity.heard.link()
 
+    async def by_email(self, transaction: str) -> dict[str, str]:
+        """What finishes it, by a code that was sent."""
+        before, factor = (
+            len(self.identity.heard.of(contract.CodeIssued)),
+            {"transaction": transaction, "factor": "email"},
+        )
+        await self.identity.post("/v1/login/codes", factor)
+        await self.identity.told(contract.CodeIssued, before + 1)
+        return factor | {"code": self.identity.heard.code()}
+
     async def transaction(self) -> str:
         _, login = await self.active()
         return str((await self.identity.post("/v1/login", {"login": login, "password": PASSWORD})).json["transaction"])
