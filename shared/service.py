@@ -24,7 +24,7 @@ from joserfc.errors import JoseError
 
 from shared import log as logging
 from shared.bus.memory import MemoryBus
-from shared.bus.outbox import Relay, write_event
+from shared.bus.outbox import Relay, write_events
 from shared.bus.port import Bus
 from shared.bus.rabbit import RabbitBus
 from shared.clock import Clock, SystemClock
@@ -114,7 +114,7 @@ def open_database(settings: CommonSettings, bus: Bus, clock: Clock | None, ids: 
         settings.database_url,
         clock=clock,
         ids=ids or RandomIds(),
-        write_event=write_event,
+        write_events=write_events,
         committed=relay.wake,
         size=settings.pool_size,
     )

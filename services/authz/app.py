@@ -16,6 +16,7 @@ from services.authz.catalogue import Catalogues
 from services.authz.changes import Changes
 from services.authz.decisions import Decisions
 from services.authz.drift import Drifts
+from services.authz.endings import ending
 from services.authz.events import HANDLERS, Announcements, item_handlers
 from services.authz.explanations import Explanations
 from services.authz.heartbeat import beating
@@ -96,6 +97,7 @@ def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None
         bus.consume(AUTHZ_STAFF, Consumer(AUTHZ_STAFF, db, HANDLERS).handle)
         items = Items(db, catalogues, Arrivals(0), lambda *_: None)  # of what they do here the bus tells everybody
         bus.consume(AUTHZ_ITEMS, Consumer(AUTHZ_ITEMS, db, item_handlers(items)).handle)
+        parts.append(ending(db))
     # Whoever commits may have to carry, and tells the one that does: a revoke made here is not to wait for a poll.
     # The heart has a connection of its own: one that waits behind questions would send more of them to the database.
     own, _ = open_database(msgspec.structs.replace(settings, pool_size=1), bus, clock, ids)

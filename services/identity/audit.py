@@ -6,6 +6,7 @@ name that was typed at login only that it was typed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from uuid import UUID
 
@@ -70,6 +71,9 @@ class Act(StrEnum):
     KEY_ROTATED = "sys_key_rotated"
 
 
+Detail = dict[str, str | int | bool | list[str]]
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry's body. `request` is the trace id under which the log of the services has it."""
 
@@ -81,7 +85,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ip: str = ""
     agent: str = ""
     request: str = ""
-    detail: dict[str, str | int | bool | list[str]] = {}
+    detail: Detail = {}
 
 
 _encode = msgspec.json.Encoder().encode
@@ -92,6 +96,21 @@ def note(
     ok: bool = True, **detail: str | int | bool | list[str],
 ) -> None:  # fmt: skip
     """Make the entry part of this transaction. `by` is nobody where nobody is known to have done it."""
+    body = _written(tx, act, by, about, ok, detail)
+    tx.at_the_end(lambda: store.add_entry(tx, org, body))
+
+
+def note_each(
+    tx: Tx, org: UUID, act: Act, people: Sequence[UUID], *, by: UUID, **detail: str | int | bool | list[str]
+) -> None:  # fmt: skip
+    """The same of many people, an entry for each."""
+    bodies = [_written(tx, act, by, one, True, detail) for one in people]
+    tx.at_the_end(lambda: store.add_entries(tx, org, bodies))
+
+
+def _written(
+    tx: Tx, act: Act, by: Person | Enrolling | UUID | None, about: UUID | None, ok: bool, detail: Detail
+) -> str:  # fmt: skip
     source = trace.source()
     entry = Entry(
         event=act,
@@ -104,5 +123,4 @@ def note(
         request=trace.trace_id(),
         detail=detail,
     )
-    body = _encode(entry).decode()
-    tx.at_the_end(lambda: store.add_entry(tx, org, body))
+    return _encode(entry).decode()

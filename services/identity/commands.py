@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from services.identity.app import Settings, signing_keys
 from services.identity.store.keys import KeyRow
-from shared.bus.outbox import write_event
+from shared.bus.outbox import write_events
 from shared.clock import SystemClock
 from shared.db import Database
 from shared.db.pool import AWAY
@@ -35,7 +35,7 @@ def run(argv: Sequence[str], settings: Settings) -> int:
 
 async def _rotate(settings: Settings, *, at_once: bool) -> KeyRow:
     db = Database(
-        settings.database_url, clock=SystemClock(), ids=RandomIds(), write_event=write_event, committed=lambda: None
+        settings.database_url, clock=SystemClock(), ids=RandomIds(), write_events=write_events, committed=lambda: None
     )
     async with db.opened():
         return await signing_keys(settings, db).rotate(at_once=at_once)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity import audit, handle
+from services.identity import audit, factors, handle
 from services.identity.audit import Act
 from services.identity.codes import Codes
 from services.identity.freshness import require_fresh
 from services.identity.links import Links, dead
 from services.identity.messages import Messages, login_name
 from services.identity.store import contacts as store
+from services.identity.store import factors as factor_store
 from services.identity.store import links as link_store
 from services.identity.store import logins as login_store
 from services.identity.store import organisations as organisation_store
@@ -30,6 +31,7 @@ from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import (
     EmailConfirmed,
     EmailProposed,
+    FactorKind,
     LinkPurpose,
     MobileProposed,
     NoticeKind,
@@ -144,6 +146,8 @@ class Contacts:
                 raise NotFound("not_found", "There is no mobile number.")
             changed = await store.set_mobile(tx, caller.org, caller.staff, None, None)
             assert changed is not None
+            if person.mobile_confirmed_at is not None:
+                await _require_another_factor(tx, changed, organisation)
             await self._messages.send_notice(tx, changed, organisation, NoticeKind.MOBILE_CHANGED)
             audit.note(tx, caller.org, Act.MOBILE_CHANGED, by=caller, about=caller.staff, removed=True)
 
@@ -187,6 +191,15 @@ async def _locked(tx: Tx, org: UUID, staff: UUID) -> tuple[StaffRow, Organisatio
     if person is None or organisation is None or person.status is not StaffStatus.ACTIVE:
         raise NotFound("not_found", "There is no such account.")
     return person, organisation
+
+
+async def _require_another_factor(tx: Tx, person: StaffRow, organisation: OrganisationRow) -> None:
+    """Codes went to the number, and something that will do has to be left."""
+    enrolled = await factor_store.enrolled(tx, person.org, person.id)
+    left = {factor.kind for factor in factors.usable(person, organisation, enrolled)} - {FactorKind.RECOVERY}
+    if factors.is_required(person, organisation) and not left:
+        detail = "This is your last second factor, and your organisation requires one; enrol another before."
+        raise Conflict("last_factor", detail)
 
 
 def _wrong() -> Invalid:

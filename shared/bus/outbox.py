@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -35,13 +36,16 @@ published_total = Counter("outbox_published_total", "Events confirmed by the bus
 oldest_seconds = Gauge("outbox_oldest_seconds", "Age of the oldest event that is not published yet: the alarm")
 
 
-async def write_event(tx: Tx, event: Event) -> None:
-    """Tx.emit: one row, in the caller's transaction."""
+async def write_events(tx: Tx, events: Sequence[Event]) -> None:
+    """Tx.emit: rows in the caller's transaction, in the order of the events."""
     database = tx.database
-    id, now = database.ids.uuid(), database.clock.now()
+    ids, now = [database.ids.uuid() for _ in events], database.clock.now()
+    bodies = [encode(event, id, now) for event, id in zip(events, ids, strict=True)]
     await tx.run(
-        "INSERT INTO outbox (event_id, type, body, created_at) VALUES ($1, $2, $3, $4)",
-        id, event.type, encode(event, id, now), now,
+        "INSERT INTO outbox (event_id, type, body, created_at)"
+        " SELECT event_id, type, body, $4 FROM unnest($1::uuid[], $2::text[], $3::bytea[])"
+        " WITH ORDINALITY AS given (event_id, type, body, place) ORDER BY place",
+        ids, [event.type for event in events], bodies, now,
     )  # fmt: skip
 
 

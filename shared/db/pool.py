@@ -7,7 +7,7 @@ say so by name: `begin_anywhere`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -77,8 +77,13 @@ class Tx:
 
     async def emit(self, event: Event) -> None:
         """Make the event part of this transaction: it leaves if, and only if, the change is committed."""
-        await self.database.write_event(self, event)
-        self.emitted += 1
+        await self.emit_all([event])
+
+    async def emit_all(self, events: Sequence[Event]) -> None:
+        """Many at once, in this order: one statement."""
+        if events:
+            await self.database.write_events(self, events)
+        self.emitted += len(events)
 
     def at_the_end(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do this just before the commit: a row that everybody in the organisation needs is then held for one statement,
@@ -90,11 +95,11 @@ class Tx:
             await work()
 
 
-WriteEvent = Callable[[Tx, Event], Awaitable[None]]
+WriteEvents = Callable[[Tx, Sequence[Event]], Awaitable[None]]
 
 
 class Database:
-    """A pool with its clock and ids. `write_event` and `committed` are the outbox's, handed in by the composition root."""
+    """A pool with its clock and ids. `write_events` and `committed` are the outbox's, handed in by the composition root."""
 
     def __init__(
         self,
@@ -102,7 +107,7 @@ class Database:
         *,
         clock: Clock,
         ids: Ids,
-        write_event: WriteEvent,
+        write_events: WriteEvents,
         committed: Callable[[], None],
         size: int = 10,
     ) -> None:
@@ -110,7 +115,7 @@ class Database:
         self._size = size
         self._committed = committed
         self._pool: asyncpg.Pool[Any] | None = None
-        self.write_event = write_event
+        self.write_events = write_events
         self.clock = clock
         self.ids = ids
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 from aiohttp import web
 
@@ -21,9 +22,8 @@ class _Patient(asyncio.Protocol):
         self._tail = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, transport.abort)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one, and says that it is not
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._transport.abort)
         self._http.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:

@@ -17,7 +17,7 @@ import shared.bus
 from deploy.local.databases import Urls
 from shared.bus.consumer import Consumer
 from shared.bus.envelope import Envelope
-from shared.bus.outbox import Relay, write_event
+from shared.bus.outbox import Relay, write_events
 from shared.bus.port import Message, Outcome, Queue
 from shared.clock import SystemClock
 from shared.db import Database, Tx, migrate
@@ -58,7 +58,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 async def open_database(stack: AsyncExitStack, urls: Urls, bus: Any) -> tuple[Database, Relay]:
     relay = Relay(urls.app, bus, SystemClock())
-    db = Database(urls.app, clock=SystemClock(), ids=RandomIds(), write_event=write_event, committed=relay.wake)
+    db = Database(urls.app, clock=SystemClock(), ids=RandomIds(), write_events=write_events, committed=relay.wake)
     await stack.enter_async_context(db.opened())
     await stack.enter_async_context(relayed(relay))
     return db, relay
@@ -200,5 +200,5 @@ async def test_while_the_database_is_away_a_message_is_held(urls: Urls, stack: A
     bus = Recorder()
     db, _ = await open_database(stack, urls, bus)
     message = await published(db, bus, event())
-    closed = Database(urls.app, clock=db.clock, ids=db.ids, write_event=write_event, committed=lambda: None)
+    closed = Database(urls.app, clock=db.clock, ids=db.ids, write_events=write_events, committed=lambda: None)
     assert (await Consumer(QUEUE, closed, {SessionsEnded: Counting()}).handle(message)).outcome is Outcome.HOLD

@@ -56,10 +56,21 @@ async def enrol_app(world: World, login: str, to: str) -> tuple[Tokens, pyotp.TO
     return Tokens(tokens["access_token"], tokens["refresh_token"]), app
 
 
+async def confirm_mobile(world: World, number: str, token: str) -> None:
+    """A number that somebody else entered counts when its owner has shown a code that was sent to it."""
+    since = await newest_message(world)
+    sent = await world.identity.post("/v1/me/mobile/code", token=token, want=202)
+    confirm = {"transaction": sent["transaction"], "code": await _code(world, number, "sms", since)}
+    await world.identity.post("/v1/me/mobile/confirm", confirm, token=token, want=204)
+
+
 async def _code_from_mailbox(world: World, transaction: str, factor: str, to: str) -> str:
     since = await newest_message(world)
     await world.identity.post("/v1/login/codes", {"transaction": transaction, "factor": factor}, want=202)
-    kind = "sms" if factor == "sms" else "email"
+    return await _code(world, to, "sms" if factor == "sms" else "email", since)
+
+
+async def _code(world: World, to: str, kind: str, since: int) -> str:
     found = _CODE.search((await message(world, to, kind, "", since))["text"])
     assert found is not None
     return found[0]

@@ -10,7 +10,15 @@ from uuid import UUID, uuid4
 import pyotp
 
 from deploy.local.demo.inbox import SmsInbox
-from deploy.local.demo.people import Tokens, enrol_app, link_in_email, log_in, open_link_and_set_password, refresh
+from deploy.local.demo.people import (
+    Tokens,
+    confirm_mobile,
+    enrol_app,
+    link_in_email,
+    log_in,
+    open_link_and_set_password,
+    refresh,
+)
 from deploy.local.demo.world import Answer, Door, World, eventually, newest_message, require
 
 Tell = Callable[[str], None]
@@ -27,7 +35,7 @@ class Story:
         self.org = self.ray_id = self.jane_id = UUID(int=0)
         self.name = ""
         self.jane_login = self.ray_login = ""
-        self.ray_app = pyotp.TOTP("")
+        self.ray_app = pyotp.TOTP(pyotp.random_base32())  # until he has enrolled his
         self.ray = Tokens("", "")
         self.jane = Tokens("", "")
         self.link = ""
@@ -124,10 +132,11 @@ class Story:
     # --- 5 ----------------------------------------------------------------------------------------------------
 
     async def log_in(self) -> None:
-        await log_in(self.world, self.jane_login, "email", self.jane_mail)
+        by_mail = await log_in(self.world, self.jane_login, "email", self.jane_mail)
         self.tell(f"{self.jane_login} with a code by e-mail: an access token for five minutes")
+        await confirm_mobile(self.world, "+61491570006", by_mail.access)
         await log_in(self.world, self.jane_login, "sms", "+61491570006")
-        self.tell("with a code by SMS")
+        self.tell("with a code by SMS, once she has shown that the number is hers")
         _, app = await enrol_app(self.world, self.jane_login, self.jane_mail)
         self.jane = await log_in(self.world, self.jane_login, "totp", "", app.now())
         self.tell("with an authenticator app, after enrolling it")

@@ -9,3 +9,6 @@ ALTER TABLE organisation_revision ADD closed boolean NOT NULL DEFAULT false;
 
 -- Who was deleted is in no team.
 GRANT DELETE ON team_member TO :app;
+
+-- Roles that were given until some day, for the sweep that tells of their end.
+CREATE INDEX assignment_end ON assignment (expires_at) WHERE expires_at IS NOT NULL;

@@ -133,3 +133,27 @@ async def holders_where(tx: Tx, org: UUID, *, contract: str | None = None, tenan
             org, contract, tenant,
         )
     )  # fmt: skip
+
+
+# --- what has expired -----------------------------------------------------------------------------------------
+
+
+async def ended_anywhere(tx: Tx, now: datetime) -> list[UUID]:
+    """The organisations that have some."""
+    return await tx.column("SELECT DISTINCT org FROM assignment WHERE expires_at <= $1 ORDER BY org", now)
+
+
+async def ended(tx: Tx, org: UUID, now: datetime) -> list[UUID]:
+    return await tx.column("SELECT id FROM assignment WHERE org = $1 AND expires_at <= $2 ORDER BY id", org, now)
+
+
+async def holders_by(tx: Tx, org: UUID, ids: Collection[UUID]) -> set[UUID]:
+    """Everybody who holds something by one of these, through a group too."""
+    return set(
+        await tx.column(
+            "SELECT a.staff FROM assignment a WHERE a.org = $1 AND a.id = ANY($2) AND a.staff IS NOT NULL UNION"
+            " SELECT m.staff FROM assignment a JOIN group_member m ON m.org = a.org AND m.staff_group = a.staff_group"
+            " WHERE a.org = $1 AND a.id = ANY($2)",
+            org, list(ids),
+        )
+    )  # fmt: skip

@@ -168,12 +168,15 @@ class Work:
     async def _tell(self, tx: Tx, own: ImportRow, rows: Sequence[int]) -> None:
         placed = await store.placed(tx, own.org, own.id, rows)
         people = await store.lock_people(tx, own.org, [one.staff for one in placed])
-        for one in placed:
-            person = people[one.staff]
-            await tx.emit(StaffImported(org=own.org, state=person.state, by=own.by_staff, role=one.role, team=one.team))
-            audit.note(
-                tx, own.org, Act.USER_CREATED, by=own.by_staff, about=person.id, type=person.type, by_import=str(own.id)
-            )  # fmt: skip
+        await tx.emit_all(
+            [
+                StaffImported(org=own.org, state=people[one.staff].state, by=own.by_staff, role=one.role, team=one.team)
+                for one in placed
+            ]
+        )
+        audit.note_each(
+            tx, own.org, Act.USER_CREATED, [one.staff for one in placed], by=own.by_staff, by_import=str(own.id)
+        )
         if own.activate:
             await self._activate(tx, own, list(people.values()))
         await store.mark(tx, own.org, own.id, rows, "done")

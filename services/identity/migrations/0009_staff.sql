@@ -19,8 +19,11 @@ ALTER TABLE staff
     ADD COLUMN role_key  text COLLATE "C" GENERATED ALWAYS AS (folded(joined(role_names))) STORED,
     ADD COLUMN team_key  text COLLATE "C" GENERATED ALWAYS AS (folded(coalesce(team_name, ''))) STORED;
 
--- Those that a whole page is found by. By role, team, availability and status everybody is sorted: those columns change
--- often, and an index on them would make every such change write to all the others.
+-- One for each order; by username there is the constraint's.
 CREATE INDEX staff_by_name ON staff (org, name_key, id);
 CREATE INDEX staff_by_email ON staff (org, email_key, id);
+CREATE INDEX staff_by_role ON staff (org, role_key, id);
+CREATE INDEX staff_by_team ON staff (org, team_key, id);
+CREATE INDEX staff_by_availability ON staff (org, availability, id);
+CREATE INDEX staff_by_status ON staff (org, status, id);
 CREATE INDEX staff_to_erase ON staff (deleted_at) WHERE status = 'deleted' AND erased_at IS NULL;

@@ -287,34 +287,27 @@ async def rows_in(tx: Tx, org: UUID, id: UUID, state: str, limit: int | None) ->
 
 async def take_names(tx: Tx, org: UUID, id: UUID, rows: Sequence[int]) -> list[int]:
     """The rows whose names were taken by others meanwhile. In one order, so that two files never wait for each other."""
-    taken = await tx.column(
-        "INSERT INTO staff_name (org, digest) SELECT org, digest FROM staff_import_row"
-        " WHERE org = $1 AND import = $2 AND row = ANY($3::integer[]) ORDER BY digest"
-        " ON CONFLICT DO NOTHING RETURNING digest",
-        org, id, rows,
-    )  # fmt: skip
     return await tx.column(
-        "SELECT row FROM staff_import_row WHERE org = $1 AND import = $2 AND row = ANY($3::integer[])"
-        " AND digest <> ALL($4::bytea[]) ORDER BY row",
-        org, id, rows, taken,
+        "WITH taken AS (INSERT INTO staff_name (org, digest) SELECT org, digest FROM staff_import_row"
+        "  WHERE org = $1 AND import = $2 AND row = ANY($3::integer[]) ORDER BY digest"
+        "  ON CONFLICT DO NOTHING RETURNING digest)"
+        " SELECT row FROM staff_import_row WHERE org = $1 AND import = $2 AND row = ANY($3::integer[])"
+        " AND digest NOT IN (SELECT digest FROM taken) ORDER BY row",
+        org, id, rows,
     )  # fmt: skip
 
 
 async def write_people(tx: Tx, org: UUID, id: UUID, rows: Sequence[int], now: datetime) -> list[int]:
     """The rows that nobody could be made of, because their extension is somebody's. Take the names before."""
-    await tx.run(
-        f"INSERT INTO staff (org, id, status, created_at, {_PERSON})"
+    return await tx.column(
+        f"WITH made AS (INSERT INTO staff (org, id, status, created_at, {_PERSON})"
         f" SELECT $1, new.id, CASE WHEN portal THEN 'invited' ELSE 'active' END, $4, {_PERSON}"
         "  FROM staff_import_row AS given, jsonb_populate_record(NULL::staff, given.person) AS new"
         "  WHERE given.org = $1 AND given.import = $2 AND given.row = ANY($3::integer[]) ORDER BY extension, given.row"
-        " ON CONFLICT DO NOTHING",
+        "  ON CONFLICT DO NOTHING RETURNING id)"
+        " SELECT row FROM staff_import_row WHERE org = $1 AND import = $2 AND row = ANY($3::integer[])"
+        " AND (person ->> 'id')::uuid NOT IN (SELECT id FROM made) ORDER BY row",
         org, id, rows, now,
-    )  # fmt: skip
-    return await tx.column(
-        "SELECT row FROM staff_import_row AS given WHERE org = $1 AND import = $2 AND row = ANY($3::integer[])"
-        " AND NOT EXISTS (SELECT FROM staff WHERE staff.org = $1 AND staff.id = (given.person ->> 'id')::uuid)"
-        " ORDER BY row",
-        org, id, rows,
     )  # fmt: skip
 
 

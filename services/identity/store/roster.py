@@ -60,6 +60,9 @@ async def page(
     if after is not None:
         sign = "<" if order.descending else ">"
         condition.add(f"({key}, id) {sign} ({{}}::text, {{}}::uuid)", *after)
+    # The wall asks for the organisation a second time, so the planner expects a hundredth of the rows that there are, and
+    # rather sorts them all than to read one page in the order of an index. Measured with 10,000 people: 12 ms and 0.3.
+    await tx.run("SET LOCAL enable_sort = off")
     return await tx.all(
         Listed,
         f"SELECT {COLUMNS}, {key} AS key FROM staff WHERE org = $1 AND {condition.text}"

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from staffgate.contracts.caller import StaffType
+from staffgate.contracts.event import Event
 from staffgate.contracts.identity import (
     OrganisationRegistered,
     OrganisationState,
@@ -297,7 +298,7 @@ async def test_a_closed_organisation_stays_closed_in_whatever_order_it_is_told(
 ) -> None:
     org, ray = IDS.uuid(), state("owner", default="full")
     about = OrganisationState(name="ACME Crates", number="1", username=None, version=1)
-    history = [
+    history: list[Event] = [
         OrganisationRegistered(org=org, state=about),
         StaffAdded(org=org, state=ray),
         StaffReactivated(org=org, state=msgspec.structs.replace(ray, version=7)),

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from services.authz import placements
+from services.authz import endings, placements
+from services.authz.endings import sweep
+from shared.bus.memory import MemoryBus
+from shared.bus.outbox import write_event
+from shared.db import Database
+from shared.errors import Unavailable
+from shared.service import Role
 from staffgate.contracts.identity import OrganisationRegistered, OrganisationState, StaffAdded
 from tests.service.authz.conftest import IDS, Authz, Organisation, Someone, registered, state, until
 from tests.service.authz.office import Office, change
@@ -18,6 +27,15 @@ Shown = tuple[list[str], str | None]
 @pytest.fixture
 def shown(authz: Authz) -> Placements:
     return listening(authz)
+
+
+@pytest_asyncio.fixture
+async def db(authz: Authz) -> AsyncIterator[Database]:
+    database = Database(
+        authz.database.app, clock=authz.clock, ids=IDS, write_event=write_event, committed=lambda: None, size=2
+    )
+    async with database.opened():
+        yield database
 
 
 class Told:
@@ -83,7 +101,7 @@ async def test_a_team_that_is_joined_and_renamed(told: Told) -> None:
 
 
 async def test_a_role_that_is_renamed_or_reset(told: Told) -> None:
-    role = {"name": "Sender", "data_access": "team"}
+    role: dict[str, Any] = {"name": "Sender", "data_access": "team"}
     id = (await told.office.one("create_role", **role))["id"]
     await told.office.one("assign_role", staff=told.jane, role=id)
     assert (await told.by("edit_role", role=id, name="Writer", data_access="team"))[1] == (["Writer"], "ACME Crates")
@@ -170,6 +188,55 @@ async def test_what_has_expired_is_not_named(told: Told) -> None:
     told.office.ray.session = IDS.uuid()
     _, names = await told.by("assign_role", staff=told.jane, role="leader")
     assert names == (["Leader"], "ACME Crates")
+
+
+async def test_what_expires_is_told_without_anybody_asking(
+    told: Told, acme: Organisation, db: Database, owner: Any
+) -> None:
+    office, jane = told.office, told.jane
+    luke = await acme.add()
+    group = (await office.one("add_group", name="Support"))["id"]
+    await office.one("add_group_members", group=group, staff=[luke])
+    until_then: dict[str, Any] = {"expires_at": "2026-11-23T00:00:00Z"}
+    await office.one("assign_role", staff=jane, role="agent", **until_then)
+    await office.one("assign_role", staff=jane, role="leader", expires_at="2026-11-25T00:00:00Z")
+    await office.one("assign_role", group=group, role="manager", **until_then)
+    await told.shown.shows(luke.id, ["Manager"], "ACME Crates")
+    await sweep(db)
+    assert await owner.fetchval("SELECT count(*) FROM assignment WHERE org = $1", acme.org) == 3
+    acme.authz.clock.advance(days=1)
+    before = await owner.fetchval("SELECT revision FROM organisation_revision WHERE org = $1", acme.org)
+    await asyncio.gather(sweep(db), sweep(db))
+    await told.shown.shows(jane.id, ["Leader"], "ACME Crates")
+    await told.shown.shows(luke.id, [], "ACME Crates")
+    assert await owner.fetchval("SELECT count(*) FROM assignment WHERE org = $1", acme.org) == 1
+    after = await owner.fetchval("SELECT revision FROM organisation_revision WHERE org = $1", acme.org)
+    assert after == before + 1, "once, whoever sweeps"
+
+
+async def test_the_sweep_goes_on_after_a_fault(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    async def failing(*_: object) -> None:
+        tries.append(1)
+        raise Unavailable("database_away", "") if len(tries) == 1 else RuntimeError("something else")
+
+    monkeypatch.setattr(endings, "sweep", failing)
+    async with endings.ending(db, every=0.01):
+        await until(lambda: len(tries) > 2)
+
+
+async def test_every_worker_sweeps(authz: Authz, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept = []
+
+    async def noted(db: Database) -> None:
+        swept.append(db)
+
+    monkeypatch.setattr(endings, "sweep", noted)
+    await authz.replica(MemoryBus(), role=Role.HTTP)
+    assert not swept
+    await authz.replica(MemoryBus(), role=Role.WORKER)
+    await until(lambda: swept)
 
 
 async def test_of_many_people_several_events_are_told(

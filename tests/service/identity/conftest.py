@@ -43,6 +43,10 @@ def _key(curve: str) -> dict[str, Any]:
     return OKPKey.generate_key(curve, parameters={"kid": f"test-{curve}"}, private=True).as_dict(private=True)
 
 
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
 SIGNING, FACTOR, NOTIFY = _key("Ed25519"), _key("X25519"), _key("X25519")
 
 
@@ -158,7 +162,7 @@ async def running(
         code_key=base64.b64encode(bytes(32)).decode(),
         seal_key=json.dumps({name: value for name, value in NOTIFY.items() if name != "d"}),
         key_days=365,  # the database is many tests', and time begins anew with each
-        products=f"sms-inbox:{hashlib.sha256(SMS_INBOX_SECRET.encode()).hexdigest()}",
+        products=f"sms-inbox:{_sha256(SMS_INBOX_SECRET)},two-secrets:{_sha256('old')}:{_sha256('new')}",
     )
     fast = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     async with authz.served(), aiohttp.ClientSession() as session:

@@ -65,11 +65,11 @@ async def ask_for_reset(identity: Running, login: str) -> Answer:
     return await identity.post("/v1/password-resets", {"login": login})
 
 
-async def answered(identity: Running) -> None:
+async def answered(identity: Running, seconds: float = 10) -> None:
     """Until everything that was asked has been looked at, and what came of it was told."""
     waiting = "SELECT count(*) FROM reset_request WHERE login IS NOT NULL"
     unsent = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(seconds):
         for statement in (waiting, unsent):
             while (await run_as_owner(identity, statement))[0][0]:
                 pass

@@ -10,7 +10,7 @@ import pytest
 from staffgate.contracts import identity as contract
 from staffgate.contracts.identity import NoticeKind
 from tests.service.identity.conftest import Acme, Answer, Running, log_in, run_as_owner, sign_in
-from tests.service.identity.post import answered, code_to, email_link, notices, opened
+from tests.service.identity.post import answered, code_to, email_link, notices, opened, set_policy
 
 NEW = "jane@elsewhere.example"
 NUMBER = "+61491570110"
@@ -179,6 +179,18 @@ async def test_a_number_can_be_removed_and_no_code_goes_there_any_more(acme: Acm
     assert (await identity.ask("DELETE", "/v1/me/mobile", token=jane.token)).status == 404
     started = await identity.post("/v1/login", {"login": jane.login, "password": "seven miles of copper wire"})
     assert "sms" not in [factor["kind"] for factor in started.json["factors"]]
+
+
+async def test_the_number_of_the_last_second_factor_stays_where_one_is_required(acme: Acme) -> None:
+    identity, jane = acme.identity, await sign_in(acme)
+    transaction = (await proposed(identity, jane.token)).json["transaction"]
+    await confirm(identity, jane.token, transaction, identity.heard.code())
+    await set_policy(identity, acme.org, standard={"allowed": ["totp", "recovery", "sms"]})
+    kept = await identity.ask("DELETE", "/v1/me/mobile", token=jane.token)
+    assert (kept.status, kept.json["type"]) == (409, "urn:staffgate:problem:last_factor")
+    assert (await shown(identity, jane.token))["mobile"] == NUMBER
+    await set_policy(identity, acme.org)
+    assert (await identity.ask("DELETE", "/v1/me/mobile", token=jane.token)).status == 204
 
 
 @pytest.mark.parametrize("mobile", ["+61", "0491 570 006", "+61 491 570 006 7777777777", "+999 123 456"])

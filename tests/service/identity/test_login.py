@@ -91,7 +91,12 @@ async def test_each_refused_login_runs_the_same_statements_and_one_hash(
     for name in ("one", "all", "value", "column", "run"):
         watch(Tx, name)
     real = Passwords._matches
-    monkeypatch.setattr(Passwords, "_matches", lambda *args: (done.append("hash"), real(*args))[1])
+
+    def watched(self: Passwords, stored: str, password: str) -> bool:
+        done.append("hash")
+        return real(self, stored, password)
+
+    monkeypatch.setattr(Passwords, "_matches", watched)
     worked = {}
     for name, state in states.items():
         done.clear()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+import uvloop
 from aiohttp import web
 
 from shared.http import operation
@@ -63,6 +64,27 @@ async def test_headers_that_never_end_are_not_waited_for(port: int) -> None:
 async def test_a_body_that_never_ends_is_refused(port: int) -> None:
     head = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
     assert b" 408 " in await said(port, head, b"[1", until=b"\r\n")
+
+
+def test_it_works_on_the_loop_that_the_services_run_on() -> None:
+    """uvloop's transports are not asyncio's."""
+
+    async def ask() -> bytes:
+        app = web.Application()
+        app.add_routes([web.get("/", lambda _request: _said("here"))])
+        runner = PatientRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        answer = await said(runner.addresses[0][1], b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        await runner.cleanup()
+        return answer
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        assert loop.run(ask()).endswith(b"here")
+
+
+async def _said(text: str) -> web.Response:
+    return web.Response(text=text)
 
 
 async def test_who_speaks_in_time_is_heard_however_it_is_cut(port: int) -> None:
