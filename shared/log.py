@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import traceback
 from typing import Any
 
 import structlog
@@ -14,8 +16,24 @@ from structlog.tracebacks import ExceptionDictTransformer
 _SECRET = frozenset({"password", "token", "code", "secret", "access_token", "refresh_token", "authorization", "sealed"})
 
 
+class LibraryLine(logging.Formatter):
+    """What a library logs, as a line like ours. Of an exception its name and place: aiohttp's quote the header that they
+    could not read, and with it whatever somebody wrote there, or their token."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"event": record.getMessage(), "level": record.levelname.lower(), "logger": record.name}
+        kind, _, trace = record.exc_info or (None, None, None)
+        if kind is not None:
+            frames = traceback.extract_tb(trace)
+            at = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+            line |= {"exception": kind.__name__, "at": at}
+        return json.dumps(line)
+
+
 def configure(service: str, level: str) -> None:
-    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format='{"logger":"%(name)s","event":"%(message)s"}')
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(LibraryLine())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     # aio-pika and aiormq report every reconnect with a traceback; the bus says the same in one line of ours.
     for noisy in ("aio_pika", "aiormq", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)

@@ -18,7 +18,11 @@ Who asks shows an access token: `Authorization: Bearer ...`. Whatever goes wrong
 
 Every service also answers `GET /livez`, `GET /readyz` and `GET /metrics`.
 """
-_WORDS = {"Person": "signed-in staff", "Product": "product services"}
+_WORDS = {
+    "Person": "signed-in staff",
+    "Enrolling": "staff who have to enrol a factor first",
+    "Product": "product services",
+}
 
 
 def page() -> str:
@@ -34,7 +38,8 @@ def _table(service: str) -> str:
 
 
 def _callers(operation: Operation) -> str:
-    return ", ".join(_WORDS[caller.__name__] for caller in operation.callers) or "anybody"
+    anybody = "a client with its credentials" if "basic" in operation.types else "anybody"
+    return ", ".join(_WORDS[caller.__name__] for caller in operation.callers) or anybody
 
 
 def _summary(operation: Operation) -> str:

@@ -7,8 +7,9 @@ of their own, in the root team, and the changes were made in the name of whoever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -26,15 +27,18 @@ from shared.errors import Forbidden, NotFound
 from staffgate.contracts.authz import CheckPlacements, PlacementChecked, PlacementsChecked, Role
 from staffgate.contracts.caller import Person, Product, StaffType
 from staffgate.contracts.identity import StaffStatus
+from staffgate.contracts.level import DataAccess
 from staffgate.decision import Catalogue, Facts
 from staffgate.decision.builtin import BUILT_IN
 from staffgate.decision.model import Holding
 
 _IDENTITY = "identity"
 _PLACE = "core.teams.edit"
+_OF_TEAMS = (DataAccess.TEAM, DataAccess.DEPARTMENT)
 _NOT_YOURS = PlacementChecked(refusal="not_yours_to_give")
 
 
+_Named = Role | TeamRow
 N = TypeVar("N", Role, TeamRow)
 Checked = dict[str, PlacementChecked]
 
@@ -69,10 +73,10 @@ async def _checked(work: Work, asked: CheckPlacements) -> PlacementsChecked:
     every = [*BUILT_IN.values(), *await role_store.roles(work.tx, work.org)]
     tree = await team_store.teams(work.tx, work.org)
     root = next(team for team in tree if team.parent is None)
-    somebody = await _newcomer(work, root, ())
+    somebody = await _newcomer(work, root)
     roles = await _roles(work, asked.roles, Names(every), somebody)
     given = {one.id for one in roles.values()}
-    holder = await _newcomer(work, root, [role for role in every if role.id in given])
+    holder = _holding(somebody, [role for role in every if role.id in given and role.data_access in _OF_TEAMS])
     return PlacementsChecked(roles=roles, teams=await _teams(work, asked.teams, Names(tree), holder))
 
 
@@ -81,30 +85,46 @@ async def _roles(work: Work, names: Iterable[str], every: Names[Role], somebody:
     if not _may(work, EDIT, somebody):
         return _refused(names)
     found = {name: every.called(name) for name in names}
-    return {name: await _role(work, one, somebody) if isinstance(one, Role) else one for name, one in found.items()}
+    wanted = {one.id: one for one in found.values() if isinstance(one, Role)}
+    givable = await _givable(work, list(wanted.values()), somebody)
+    return {name: _checked_one(one, givable) for name, one in found.items()}
 
 
-async def _role(work: Work, role: Role, somebody: Dossier) -> PlacementChecked:
-    """As such, and in the hands of somebody in the root."""
-    held = Holding(id=delegation.NOBODY, role=role)
-    holder = Dossier(msgspec.structs.replace(somebody.everything, roles=(held,)), {})
-    pairs = [(delegation.holding(work), delegation.holding(work, held)), (somebody, holder)]
-    return PlacementChecked(id=role.id) if await delegation.within(work, pairs) else _NOT_YOURS
+async def _givable(work: Work, roles: Sequence[Role], somebody: Dossier) -> set[str]:
+    """As such, and in the hands of somebody in the root. What is not too much together is not too much alone; what is,
+    is looked at in halves: sixty roles that are all to be given take one comparison and not sixty."""
+    held = [Holding(id=delegation.NOBODY, role=role) for role in roles]
+    pairs = [(delegation.holding(work), delegation.holding(work, *held)), (somebody, _holding(somebody, roles))]
+    if not roles or await delegation.within(work, pairs):
+        return {role.id for role in roles}
+    if len(roles) == 1:
+        return set()
+    half = len(roles) // 2
+    return await _givable(work, roles[:half], somebody) | await _givable(work, roles[half:], somebody)
 
 
 async def _teams(work: Work, names: Iterable[str], tree: Names[TeamRow], holder: Dossier) -> Checked:
     if not _may(work, _PLACE, holder):
         return _refused(names)
     found = {name: tree.called(name) for name in names}
-    return {name: await _team(work, one, holder) if isinstance(one, TeamRow) else one for name, one in found.items()}
+    wanted = {one.id: one for one in found.values() if isinstance(one, TeamRow)}
+    below = {row.team: row.below for row in await team_store.branches(work.tx, work.org, wanted)}
+    givable = {str(id) for id in wanted if await _may_place(work, id, below[id], holder)}
+    return {name: _checked_one(one, givable) for name, one in found.items()}
 
 
-async def _team(work: Work, team: TeamRow, holder: Dossier) -> PlacementChecked:
-    if not work.may(_PLACE, str(team.id), team=str(team.id)):
-        return _NOT_YOURS
-    own, below = await _branch(work, team)
-    moved = Dossier(msgspec.structs.replace(holder.everything, team=own, teams=below), {})
-    return PlacementChecked(id=own) if await delegation.within(work, [(holder, moved)]) else _NOT_YOURS
+async def _may_place(work: Work, team: UUID, below: Iterable[UUID], holder: Dossier) -> bool:
+    """In the team as such, and with every role whose rows are the team's."""
+    if not work.may(_PLACE, str(team), team=str(team)):
+        return False
+    moved = msgspec.structs.replace(holder.everything, team=str(team), teams=tuple(str(one) for one in below))
+    return not moved.roles or await delegation.within(work, [(holder, Dossier(moved, {}))])
+
+
+def _checked_one(one: _Named | PlacementChecked, givable: Collection[str]) -> PlacementChecked:
+    if isinstance(one, PlacementChecked):
+        return one
+    return PlacementChecked(id=str(one.id)) if str(one.id) in givable else _NOT_YOURS
 
 
 def _refused(names: Iterable[str]) -> Checked:
@@ -114,26 +134,24 @@ def _refused(names: Iterable[str]) -> Checked:
 # --- somebody who is not there yet ----------------------------------------------------------------------------
 
 
-async def _newcomer(work: Work, team: TeamRow, roles: Iterable[Role]) -> Dossier:
-    own, below = await _branch(work, team)
+async def _newcomer(work: Work, root: TeamRow) -> Dossier:
+    (branch,) = await team_store.branches(work.tx, work.org, [root.id])
     facts = Facts(
         staff=delegation.NOBODY,
         revision=work.dossier.everything.revision,
         org_active=True,
         type=StaffType.STANDARD,
         status=StaffStatus.ACTIVE,
-        roles=tuple(Holding(id=delegation.NOBODY, role=role) for role in roles),
-        team=own,
-        teams=below,
+        team=str(root.id),
+        teams=tuple(str(team) for team in branch.below),
         organisation=work.dossier.everything.organisation,
     )
     return Dossier(facts, {})
 
 
-async def _branch(work: Work, team: TeamRow) -> tuple[str, tuple[str, ...]]:
-    """The team, and that with every one below it."""
-    (branch,) = await team_store.branches(work.tx, work.org, [team.id])
-    return str(team.id), tuple(str(below) for below in branch.below)
+def _holding(somebody: Dossier, roles: Iterable[Role]) -> Dossier:
+    held = tuple(Holding(id=delegation.NOBODY, role=role) for role in roles)
+    return Dossier(msgspec.structs.replace(somebody.everything, roles=held), {})
 
 
 def _may(work: Work, action: str, somebody: Dossier) -> bool:

@@ -105,7 +105,7 @@ def build(
 ) -> Service:  # fmt: skip
     db, relay = open_database(settings, bus, clock, ids)
     permits = Permits()
-    identity = _identity(settings, db, passwords or _passwords(settings), permits)
+    identity = _identity(settings, db, passwords or password_hashing(settings), permits)
     if role != Role.HTTP:
         bus.consume(IDENTITY_PLACEMENTS, Consumer(IDENTITY_PLACEMENTS, db, HANDLERS).handle)
     return assemble(
@@ -155,7 +155,7 @@ def signing_keys(settings: Settings, db: Database) -> Keys:
     return Keys(db, Opener(settings.factor_key), signer, verifier, settings.signing_key, life)
 
 
-def _passwords(settings: Settings) -> Passwords:
+def password_hashing(settings: Settings) -> Passwords:
     return Passwords(pepper=read_pepper(settings.pepper), former_pepper=read_pepper(settings.former_pepper))
 
 

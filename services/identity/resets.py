@@ -69,7 +69,7 @@ class Resets:
         source, now = trace.source(), self._db.clock.now()
         new = store.NewRequest(
             id=self._db.ids.uuid(),
-            login=login.replace("\0", "\ufffd"),
+            typed=login.replace("\0", "\ufffd"),
             network=networks.prefix(source.ip),
             ip=source.ip,
             agent=source.agent.replace("\0", "\ufffd"),
@@ -163,7 +163,7 @@ class Resets:
         return True
 
     async def _send(self, asked: RequestRow) -> None:
-        parts = names.split_login(asked.login)
+        parts = names.split_login(asked.typed)
         if parts is None:
             return
         async with self._db.begin_anywhere() as tx:

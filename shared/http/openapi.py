@@ -104,7 +104,7 @@ def _parameters(operation: Operation, schemas: dict[str, Any]) -> list[dict[str,
     ]
     if "query" in operation.types:
         for field in msgspec.structs.fields(operation.types["query"]):
-            schema = msgspec.json.schema(field.type)
+            (schema,), _ = msgspec.json.schema_components([field.type], ref_template=_REF)
             found.append({"name": field.encode_name, "in": "query", "required": field.required, "schema": schema})
     if "if_match" in operation.types:
         said = "The ETag as you last saw it: where it is another by now, nothing is changed, and the answer is 412"

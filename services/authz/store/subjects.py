@@ -56,11 +56,11 @@ async def note_subject(tx: Tx, org: UUID, state: StaffState) -> Noted | None:
         " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (org, staff) DO UPDATE SET type = excluded.type,"
         " status = excluded.status, version = excluded.version"
         " WHERE (excluded.version > subject.version OR excluded.status = 'deleted') AND subject.status <> 'deleted'"
-        " RETURNING staff, status),"
+        " RETURNING staff),"
         " known AS (INSERT INTO subject_organisation (staff, org) SELECT staff, $1 FROM noted"
         " ON CONFLICT (staff) DO NOTHING),"
         " placed AS (INSERT INTO team_member (org, staff, team) SELECT $1, n.staff, t.id FROM noted n, team t"
-        " WHERE n.status <> 'deleted' AND t.org = $1 AND t.parent IS NULL ON CONFLICT (org, staff) DO NOTHING"
+        " WHERE t.org = $1 AND t.parent IS NULL ON CONFLICT (org, staff) DO NOTHING"
         " RETURNING staff)"
         " SELECT EXISTS (SELECT FROM placed) AS placed,"
         " EXISTS (SELECT FROM team WHERE org = $1 AND parent IS NULL) AS rooted FROM noted",

@@ -3,16 +3,16 @@
 ALTER TABLE link ADD COLUMN asked boolean NOT NULL DEFAULT false;
 
 -- Who said to have forgotten a password: written down as it was typed, found out about afterwards, so that the answer says
--- nothing of who there is. Not a tenant's table: the name is all there is. `login` is emptied when it has been looked at.
+-- nothing of who there is. Not a tenant's table: the name is all there is. `typed` is emptied when it has been looked at.
 CREATE TABLE reset_request (
     id       uuid PRIMARY KEY,
-    login    text,
+    typed    text,
     network  text NOT NULL,   -- the address's prefix
     ip       text NOT NULL,
     agent    text NOT NULL,
     asked_at timestamptz NOT NULL
 );
-CREATE INDEX reset_request_waiting ON reset_request (id) WHERE login IS NOT NULL;
+CREATE INDEX reset_request_waiting ON reset_request (id) WHERE typed IS NOT NULL;
 CREATE INDEX reset_request_network ON reset_request (network, asked_at);
 CREATE INDEX reset_request_asked ON reset_request (asked_at);
 

@@ -15,7 +15,7 @@ from shared.db import Tx
 
 class NewRequest(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
-    login: str
+    typed: str
     network: str
     ip: str
     agent: str
@@ -23,7 +23,7 @@ class NewRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
-    login: str
+    typed: str
     ip: str
     agent: str
 
@@ -31,9 +31,9 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
 async def add_request(tx: Tx, new: NewRequest, now: datetime, since: datetime, limit: int) -> None:
     """One statement whatever is asked; from a network that has asked too often since then it writes nothing."""
     await tx.run(
-        "INSERT INTO reset_request (id, login, network, ip, agent, asked_at) SELECT $1, $2, $3, $4, $5, $6"
+        "INSERT INTO reset_request (id, typed, network, ip, agent, asked_at) SELECT $1, $2, $3, $4, $5, $6"
         " WHERE (SELECT count(*) FROM reset_request WHERE network = $3 AND asked_at > $7) < $8",
-        new.id, new.login, new.network, new.ip, new.agent, now, since, limit,
+        new.id, new.typed, new.network, new.ip, new.agent, now, since, limit,
     )  # fmt: skip
 
 
@@ -41,15 +41,15 @@ async def take_request(tx: Tx) -> RequestRow | None:
     """The oldest that waits, held until the commit; what another process has in hand is left to it."""
     return await tx.one(
         RequestRow,
-        "SELECT id, login, ip, agent FROM reset_request WHERE login IS NOT NULL"
+        "SELECT id, typed, ip, agent FROM reset_request WHERE typed IS NOT NULL"
         " ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
     )
 
 
 async def settle_request(tx: Tx, id: UUID) -> None:
     """What was typed is kept no longer; that something was asked from there still counts."""
-    await tx.run("UPDATE reset_request SET login = NULL, ip = '', agent = '' WHERE id = $1", id)
+    await tx.run("UPDATE reset_request SET typed = NULL, ip = '', agent = '' WHERE id = $1", id)
 
 
 async def forget_requests(tx: Tx, before: datetime) -> None:
-    await tx.run("DELETE FROM reset_request WHERE login IS NULL AND asked_at < $1", before)
+    await tx.run("DELETE FROM reset_request WHERE typed IS NULL AND asked_at < $1", before)

@@ -12,7 +12,6 @@ from shared.db import Tx
 from staffgate.contracts.caller import StaffType
 from staffgate.contracts.identity import StaffState, StaffStatus
 from staffgate.contracts.level import Level
-from staffgate.decision import Columns, RowFilter, where
 
 COLUMNS = (
     "org, id, type, status, portal, username, extension, name, email, email_confirmed_at, mobile, mobile_confirmed_at,"
@@ -133,28 +132,9 @@ async def staff_by_username(tx: Tx, org: UUID, username_key: str) -> StaffRow | 
     return await tx.one(
         StaffRow,
         f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND username_key = $2 AND status <> 'deleted'",
-        org, username_key,
+        org,
+        username_key,
     )
-
-
-async def staff_within(tx: Tx, org: UUID, rows: RowFilter) -> list[StaffRow]:
-    """Everybody whom the filter lets through. An account is its person's own row."""
-    within, values = where(rows, Columns(id="id::text", owner="id::text", team=None), first=2)
-    return await tx.all(
-        StaffRow,
-        f"SELECT {COLUMNS} FROM staff WHERE org = $1 AND {within} ORDER BY username_key",
-        org, *values,
-    )  # fmt: skip
-
-
-async def set_status(tx: Tx, org: UUID, id: UUID, old: StaffStatus, new: StaffStatus) -> StaffRow | None:
-    """None where the person is not in the old status any more."""
-    return await tx.one(
-        StaffRow,
-        "UPDATE staff SET status = $4, version = version + 1 WHERE org = $1 AND id = $2 AND status = $3"
-        f" RETURNING {COLUMNS}",
-        org, id, old, new,
-    )  # fmt: skip
 
 
 async def activate_staff(tx: Tx, org: UUID, id: UUID, password_hash: str, now: datetime) -> StaffRow | None:

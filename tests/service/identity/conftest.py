@@ -111,7 +111,7 @@ class Running:
         headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
         async with self.session.request(method, self.url + path, headers=headers, **options) as response:
             text = await response.text()
-            is_json = "json" in response.headers.get("Content-Type", "")
+            is_json = response.content_type.endswith("json")
             return Answer(response.status, json.loads(text) if is_json else None, response.headers, text)
 
     async def post(self, path: str, body: Any = None, *, token: str = "") -> Answer:

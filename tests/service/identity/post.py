@@ -67,7 +67,7 @@ async def ask_for_reset(identity: Running, login: str) -> Answer:
 
 async def answered(identity: Running, seconds: float = 10) -> None:
     """Until everything that was asked has been looked at, and what came of it was told."""
-    waiting = "SELECT count(*) FROM reset_request WHERE login IS NOT NULL"
+    waiting = "SELECT count(*) FROM reset_request WHERE typed IS NOT NULL"
     unsent = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
     async with asyncio.timeout(seconds):
         for statement in (waiting, unsent):

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.identity.availability import Availabilities
-from shared.bus.outbox import write_event
+from shared.bus.outbox import write_events
 from shared.db import Database
 from shared.ids import RandomIds
 from staffgate.contracts import identity as contract
@@ -67,7 +67,7 @@ def problem(answer: Answer) -> tuple[int, str]:
 async def sweeping(identity: Running) -> AsyncIterator[Availabilities]:
     """A replica of its own, for what falls due by the clock."""
     db = Database(
-        identity.app_url, clock=identity.clock, ids=RandomIds(), write_event=write_event, committed=lambda: None
+        identity.app_url, clock=identity.clock, ids=RandomIds(), write_events=write_events, committed=lambda: None
     )
     async with db.opened():
         yield Availabilities(db, None)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from services.identity import closing
-from shared.bus.outbox import write_event
+from shared.bus.outbox import write_events
 from shared.db import Database
 from shared.ids import RandomIds
 from staffgate.contracts import identity as contract
@@ -41,7 +41,7 @@ async def deleted(acme: Acme, count: int) -> list[Any]:
 async def working(identity: Running) -> AsyncIterator[Database]:
     """A replica of its own, for what is done in the background."""
     db = Database(
-        identity.app_url, clock=identity.clock, ids=RandomIds(), write_event=write_event, committed=lambda: None
+        identity.app_url, clock=identity.clock, ids=RandomIds(), write_events=write_events, committed=lambda: None
     )
     async with db.opened():
         yield db

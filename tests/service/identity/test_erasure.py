@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from services.identity.erasure import Erasure
 from services.identity.store import erasure as store
-from shared.bus.outbox import write_event
+from shared.bus.outbox import write_events
 from shared.db import Database
 from shared.ids import RandomIds
 from tests.service.identity.conftest import Acme, run_as_owner, sign_in
@@ -25,7 +25,7 @@ WORDS = ("jane", "solo", "4711", "491570006", "copper")
 async def db(acme: Acme) -> AsyncIterator[Database]:
     """As another replica has it."""
     other = Database(
-        acme.identity.app_url, clock=acme.identity.clock, ids=RandomIds(), write_event=write_event,
+        acme.identity.app_url, clock=acme.identity.clock, ids=RandomIds(), write_events=write_events,
         committed=lambda: None,
     )  # fmt: skip
     async with other.opened():

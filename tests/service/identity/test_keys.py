@@ -28,7 +28,7 @@ from services.identity.app import MIGRATIONS, Settings, build, signing_keys
 from services.identity.keys import Keys
 from shared import log as logging
 from shared.bus.memory import MemoryBus
-from shared.bus.outbox import write_event
+from shared.bus.outbox import write_events
 from shared.db import Database, migrate
 from shared.errors import Unavailable
 from shared.ids import RandomIds
@@ -88,7 +88,7 @@ async def suite(postgres: str) -> AsyncIterator[Suite]:
         code_key=base64.b64encode(bytes(32)).decode(),
         seal_key=json.dumps({name: value for name, value in NOTIFY.items() if name != "d"}),
     )
-    db = Database(urls.app, clock=clock, ids=RandomIds(), write_event=write_event, committed=lambda: None, size=20)
+    db = Database(urls.app, clock=clock, ids=RandomIds(), write_events=write_events, committed=lambda: None, size=20)
     owner: Any = await asyncpg.connect(urls.owner)
     async with db.opened():
         yield Suite(urls, settings, db, owner, clock)
@@ -241,7 +241,7 @@ async def test_a_key_that_was_sealed_to_another_key_is_named(suite: Suite) -> No
 
 @pytest.mark.parametrize("key", [{name: value for name, value in SIGNING.items() if name != "d"}, FACTOR])
 def test_only_a_private_signing_key_is_one(key: dict[str, Any]) -> None:
-    db = Database("", clock=FrozenClock(), ids=RandomIds(), write_event=write_event, committed=lambda: None)
+    db = Database("", clock=FrozenClock(), ids=RandomIds(), write_events=write_events, committed=lambda: None)
     with pytest.raises(ValueError, match="Ed25519"):
         Keys(db, None, None, None, json.dumps(key), timedelta())  # type: ignore[arg-type]
 

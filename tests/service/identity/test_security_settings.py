@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.identity.security import changes, deviations
@@ -21,6 +22,8 @@ async def show(acme: Acme) -> Answer:
 
 
 async def save(acme: Acme, body: dict[str, Any], token: str = "", **headers: str) -> Answer:
+    """What is not in the body is the platform's."""
+    body = msgspec.to_builtins(contract.SecurityPolicy()) | body
     return await acme.identity.ask("PUT", PATH, json=body, token=token or acme.ray, headers=headers)
 
 
@@ -49,8 +52,7 @@ async def test_what_is_set_is_shown_and_held_to(acme: Acme) -> None:
 async def test_setting_takes_an_administrator_who_showed_a_factor_a_moment_ago(acme: Acme) -> None:
     laya, luke = await sign_in(acme, "Laya", type="administrator"), await sign_in(acme, "Luke")
     acme.identity.authz.permit(luke.staff, "core.organisation.edit", "core.organisation.view", "core.staff.edit")
-    for method in ("GET", "PUT"):
-        refused = await acme.identity.ask(method, PATH, json={}, token=luke.token)
+    for refused in (await acme.identity.ask("GET", PATH, token=luke.token), await save(acme, {}, luke.token)):
         assert refused.status == 403
     assert (await save(acme, {"lock": {"after": 5}}, laya.token)).status == 200
     acme.identity.clock.advance(seconds=290)
@@ -121,6 +123,14 @@ async def test_what_is_outside_the_platforms_bounds_is_refused_by_name(acme: Acm
     refused = await save(acme, body | {"confirm_lockout": True})
     assert (refused.status, refused.json["at"]) == (422, at)
     assert (await show(acme)).text == before
+
+
+async def test_nothing_is_loosened_by_being_left_out(acme: Acme) -> None:
+    whole = msgspec.to_builtins(contract.SecurityPolicy())
+    for name in whole:
+        body = {key: value for key, value in whole.items() if key != name}
+        refused = await acme.identity.ask("PUT", PATH, json=body, token=acme.ray)
+        assert (refused.status, name in refused.json["detail"]) == (422, True)
 
 
 async def test_networks_are_kept_in_one_form_each_once(acme: Acme) -> None:

@@ -11,6 +11,11 @@ import pytest
 from staffgate.contracts import identity as contract
 from tests.service.identity.conftest import PASSWORD, Acme, Answer, SignedIn, log_in, register, run_as_owner, sign_in
 
+_NOBODYS = (
+    "role", "roles", "team", "org", "org_id", "organisation", "status", "id", "locked", "version", "password",
+    "password_hash", "email_confirmed_at", "mobile_confirmed_at", "totp_confirmed_at", "verified", "created_at",
+    "activation_sent_at", "availability", "weblink", "nonsense",
+)  # fmt: skip
 MOBILE, OTHER_MOBILE = "+61 491 570 006", "+61 491 570 157"
 
 
@@ -69,19 +74,14 @@ async def test_what_is_so_already_is_no_change(acme: Acme) -> None:
 
 
 @pytest.mark.checklist("H09", "I05")
-@pytest.mark.parametrize(
-    "field",
-    ["role", "roles", "team", "org", "org_id", "organisation", "status", "id", "locked", "version", "password",
-     "password_hash", "email_confirmed_at", "mobile_confirmed_at", "totp_confirmed_at", "verified", "created_at",
-     "activation_sent_at", "availability", "weblink", "nonsense"],
-)  # fmt: skip
-async def test_what_is_nobodys_to_set_is_refused_and_not_passed_over(acme: Acme, field: str) -> None:
+async def test_what_is_nobodys_to_set_is_refused_and_not_passed_over(acme: Acme) -> None:
     jane = await acme.add("Jane")
     before = await row(acme, jane)
-    for value in ("x", True, None):
-        assert problem(await edit(acme, jane, {"name": "Leia", field: value})) == (422, "invalid")
-        body = {"type": "standard", "name": "Luke", "email": "luke@acme.example", "username": "Luke", field: value}
-        assert problem(await acme.identity.post("/v1/staff", body, token=acme.ray)) == (422, "invalid")
+    for field in _NOBODYS:
+        for value in ("x", True, None):
+            assert problem(await edit(acme, jane, {"name": "Leia", field: value})) == (422, "invalid"), field
+            body = {"type": "standard", "name": "Luke", "email": "luke@acme.example", "username": "Luke", field: value}
+            assert problem(await acme.identity.post("/v1/staff", body, token=acme.ray)) == (422, "invalid"), field
     assert await row(acme, jane) == before
 
 
@@ -151,12 +151,14 @@ async def test_a_number_that_somebody_else_entered_is_not_confirmed_and_its_pers
     await run_as_owner(identity, "UPDATE staff SET mobile_confirmed_at = now() WHERE id = $1", jane.staff)
     assert (await edit(acme, jane.staff, {"mobile": OTHER_MOBILE})).status == 200
     assert (await row(acme, jane.staff))["mobile_confirmed_at"] is None
-    (notice,) = await identity.told(contract.NoticeIssued, 1)
-    assert (notice.staff, notice.kind) == (jane.staff, "mobile_changed")
+    told = [one.staff for one in identity.heard.of(contract.NoticeIssued) if one.kind == "mobile_changed"]
+    assert told == [jane.staff]
 
 
 @pytest.mark.checklist("G14")
-@pytest.mark.parametrize("change", [{"email": "solo@acme.example"}, {"mobile": OTHER_MOBILE}, {"type": "administrator"}])
+@pytest.mark.parametrize(
+    "change", [{"email": "solo@acme.example"}, {"mobile": OTHER_MOBILE}, {"type": "administrator"}]
+)
 async def test_what_leads_into_an_account_takes_a_fresh_factor(acme: Acme, change: Any) -> None:
     jane = await sign_in(acme, "Jane")
     acme.identity.clock.advance(minutes=4, seconds=50)
@@ -193,6 +195,8 @@ async def test_another_type_is_told_and_ends_what_speaks_of_the_old_one(acme: Ac
 
 _RANKS = {"standard": 0, "administrator": 1, "owner": 2}
 _ACTS = ("edit", "raise", "suspend", "reactivate", "delete", "logout", "activation-email", "weblink", "add", "add one")
+# Nobody adds an owner (see above), and an administrator is raised no further.
+_NO_REQUEST = {("add", "owner"), ("add one", "owner"), ("raise", "administrator")}
 
 
 @pytest.mark.checklist("H05")
@@ -200,18 +204,18 @@ _ACTS = ("edit", "raise", "suspend", "reactivate", "delete", "logout", "activati
 async def test_nobody_reaches_above_themselves(acme: Acme, act: str) -> None:
     """Callers of every type, who by authz may everything on staff accounts, against everybody else of every type."""
     callers = {
-        "owner": SignedIn(acme.owner_id, "", acme.ray, "", acme.app),
         "administrator": await sign_in(acme, "Leia", type="administrator"),
         "standard": await sign_in(acme, "Vada"),
         "nobody": await sign_in(acme, "Luke"),
+        "owner": SignedIn(acme.owner_id, "", acme.ray, "", acme.app),  # the last: logging oneself out is allowed
     }
     every = [f"core.staff.{action}" for action in ("view", "create", "edit", "delete")]
     acme.identity.authz.permit(callers["standard"].staff, *every)
     faults = []
     for who, caller in callers.items():
         for n, target in enumerate(("standard", "administrator", "owner")):
-            if act in ("add", "add one") and target == "owner":
-                continue  # there is no such request: see above
+            if (act, target) in _NO_REQUEST:
+                continue
             answer = await _attempt(acme, act, caller, target, f"{who}{n}")
             if (answer.status < 300) != _allowed(act, who, target):
                 faults.append(f"{who} -> {act} -> {target}: {answer.status} {answer.text[:120]}")
@@ -233,7 +237,7 @@ def _allowed(act: str, who: str, target: str) -> bool:
 async def _attempt(acme: Acme, act: str, caller: SignedIn, target: str, name: str) -> Answer:
     ask = acme.identity.ask
     if act in ("add", "add one"):
-        body = {"type": target, "name": "Han", "email": "han@acme.example", "username": f"han-{name}"}
+        body: dict[str, Any] = {"type": target, "name": "Han", "email": "han@acme.example", "username": f"han-{name}"}
         body |= {"portal": False} if act == "add one" else {}
         return await ask("POST", "/v1/staff", token=caller.token, json=body)
     staff = acme.owner_id if target == "owner" else await acme.add(f"han-{name}", type=target)
@@ -243,8 +247,6 @@ async def _attempt(acme: Acme, act: str, caller: SignedIn, target: str, name: st
         await acme.identity.post(f"/v1/staff/{staff}/suspend", token=acme.ray)
     if act in ("edit", "raise"):
         change = {"name": f"Han {name}"} if act == "edit" else {"type": "administrator"}
-        if act == "raise" and target == "administrator":
-            change = {"type": "administrator", "username": f"solo-{name}"}
         return await edit(acme, staff, change, caller.token)
     if act == "delete":
         return await ask("DELETE", f"/v1/staff/{staff}", token=caller.token)
@@ -252,7 +254,9 @@ async def _attempt(acme: Acme, act: str, caller: SignedIn, target: str, name: st
 
 
 @pytest.mark.checklist("H05")
-@pytest.mark.parametrize("change", [{"type": "standard"}, {"portal": False}, {"email": "me@acme.example"}, {"mobile": MOBILE}])
+@pytest.mark.parametrize(
+    "change", [{"type": "standard"}, {"portal": False}, {"email": "me@acme.example"}, {"mobile": MOBILE}]
+)
 async def test_nobody_changes_their_own_standing_or_slips_past_confirming(acme: Acme, change: Any) -> None:
     leia = await sign_in(acme, "Leia", type="administrator")
     assert problem(await edit(acme, leia.staff, change, leia.token)) == (403, "own_account")

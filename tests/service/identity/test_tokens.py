@@ -117,6 +117,7 @@ async def things(acme: Acme) -> Things:
     sent = await identity.post("/v1/login/codes", {"transaction": started["transaction"], "factor": "email"})
     assert sent.status == 202, sent.text
     await identity.told(contract.CodeIssued, before + 1)
+    code = identity.heard.code()
     product = (await token(identity, {"grant_type": "client_credentials", **CREDENTIALS})).json["access_token"]
     other = await sign_in(acme, "Han")
     await identity.post("/v1/me/logout", token=other.token)
@@ -129,7 +130,7 @@ async def things(acme: Acme) -> Things:
         link=link,
         transaction=started["transaction"],
         device=await device(acme, "Chewie"),
-        code=identity.heard.code(),
+        code=code,
         sealed=identity.heard.of(contract.LinkIssued)[-1].sealed,
         event=base64.urlsafe_b64encode(msgspec.json.encode(identity.heard.of(contract.SessionsEnded)[-1])).decode(),
     )

@@ -12,7 +12,25 @@ import pytest_asyncio
 from staffgate.contracts import identity as contract
 from tests.service.identity.conftest import Acme, Running, register
 
-TENANT_TABLES = ("organisation", "staff", "link", "login", "code", "session", "refresh_token", "staff_import", "staff_import_row", "reply")
+TENANT_TABLES = (
+    "organisation",
+    "staff",
+    "link",
+    "login",
+    "code",
+    "session",
+    "refresh_token",
+    "staff_import",
+    "staff_import_row",
+    "reply",
+    "ownership_offer",
+    "allowed_number",
+    "blocked_visitor",
+    "password_failure",
+)
+
+# By registering an organisation and letting its owner in.
+FILLED = ("organisation", "staff", "link", "login", "code", "session", "refresh_token", "recovery_code")
 
 
 @pytest_asyncio.fixture
@@ -29,7 +47,8 @@ async def test_a_query_that_forgets_the_organisation_sees_one_organisation_only(
         async with as_identity.transaction():
             await as_identity.execute(f"SET LOCAL app.org = '{acme.org}'")
             orgs = {row["org"] for row in await as_identity.fetch(f"SELECT org FROM {table}")}
-        assert orgs == {acme.org}, table
+        assert orgs <= {acme.org}, table
+        assert orgs or table not in FILLED, table
 
 
 async def test_without_an_organisation_there_are_no_rows(acme: Acme, as_identity: Any) -> None:

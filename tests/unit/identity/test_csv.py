@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -172,6 +173,17 @@ def test_whatever_comes_is_read_or_refused(content: bytes) -> None:
     else:
         for row in found:
             "".join(row.cells).encode()
+
+
+@pytest.mark.checklist("I04")
+def test_a_file_is_never_held_as_text() -> None:
+    line = b"standard,Luke of the Sales Team in the North,luke@acme.example," + b"L" * 400 + b"\n"
+    content = HEADER.encode() + line * 9000
+    tracemalloc.start()
+    count = sum(1 for _ in read(content).rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (count, peak < 500_000) == (9000, True), peak
 
 
 @pytest.mark.checklist("I04")

@@ -6,11 +6,13 @@ import asyncio
 import base64
 import unicodedata
 
+import msgspec
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.identity.app import Settings, password_hashing
 from services.identity.passwords import Passwords, read_pepper
 from shared.errors import Unavailable
 
@@ -79,6 +81,17 @@ async def test_another_pepper_takes_its_place_while_everybody_gets_in() -> None:
 def test_a_pepper_that_is_none_stops_the_service_from_starting(setting: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_pepper(setting)
+
+
+@pytest.mark.checklist("B06")
+async def test_the_settings_say_which_pepper_passwords_are_keyed_with() -> None:
+    needed = {"database_url": "", "http_port": 0, "public_url": "", "signing_key": "", "factor_key": "", "code_key": ""}
+    settings = msgspec.convert(needed | {"seal_key": "", "authz_url": ""}, Settings)
+    assert (await password_hashing(settings).hash(WORD)).startswith("$argon2id$"), "none unless one is set"
+    keys = {"pepper": base64.b64encode(OTHER).decode(), "former_pepper": base64.b64encode(PEPPER).decode()}
+    passwords = password_hashing(msgspec.structs.replace(settings, **keys))
+    assert await passwords.verify(await Passwords(FAST, PEPPER).hash(WORD), WORD)
+    assert await Passwords(FAST, OTHER).verify(await passwords.hash(WORD), WORD)
 
 
 @pytest.mark.checklist("A03")

@@ -42,6 +42,9 @@ class SessionRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     absolute_hours: Annotated[int, Meta(ge=1, le=24)] = 24
 
 
+Networks = Annotated[list[Annotated[str, Meta(max_length=50)]], Meta(max_length=200)]
+
+
 class SecurityPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Empty `networks` let in from everywhere. Administrators have no weak factor unless the organisation allows it."""
 
@@ -50,13 +53,19 @@ class SecurityPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     password: PasswordRule = PasswordRule()
     lock: LockRule = LockRule()
     session: SessionRule = SessionRule()
-    networks: Annotated[list[Annotated[str, Meta(max_length=50)]], Meta(max_length=200)] = []
+    networks: Networks = []
 
 
-class SetSecurity(SecurityPolicy, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All of it: what is left out is the platform's default again. `confirm_lockout`: save also networks that the caller
-    is not in now, and so can't come in from."""
+class SetSecurity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All of it, so that nothing is loosened by being left out. `confirm_lockout`: save also networks that the caller is
+    not in now, and so can't come in from."""
 
+    administrators: FactorRule
+    standard: FactorRule
+    password: PasswordRule
+    lock: LockRule
+    session: SessionRule
+    networks: Networks
     confirm_lockout: bool = False
 
 

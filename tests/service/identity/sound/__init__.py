@@ -13,11 +13,12 @@ from tests.service.identity.sound import (
     me,
     organisations,
     products,
+    security,
     sessions,
     staff,
 )
 
-_PARTS = (audit, availability, factors, links, lists, logins, me, organisations, products, sessions, staff, imports)
+_PARTS = (audit, availability, factors, links, lists, logins, me, organisations, products, security, sessions, staff, imports)
 FORBIDDEN = frozenset[str]().union(*(part.FORBIDDEN for part in _PARTS))
 HIDDEN = frozenset[str]().union(*(part.HIDDEN for part in _PARTS))
 FOR_PRODUCTS = frozenset[str]().union(*(part.FOR_PRODUCTS for part in _PARTS))
@@ -32,6 +33,7 @@ class World(
     availability.Availability,
     factors.Factors,
     lists.Lists,
+    security.Security,
     sessions.Sessions,
     links.Links,
     logins.Logins,

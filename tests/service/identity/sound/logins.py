@@ -19,6 +19,10 @@ class Logins(Ground):
         _, login = await self.active()
         return Sound(body={"login": login, "password": PASSWORD})
 
+    async def remember_organisation(self) -> Sound:
+        _, login = await self.active()
+        return Sound(body={"device": (await log_in(self.identity, login)).json["device"]})
+
     async def send_login_code(self) -> Sound:
         return Sound(body={"transaction": await self.transaction(), "factor": "email"})
 

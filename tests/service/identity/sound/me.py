@@ -8,10 +8,11 @@ from tests.service.identity.conftest import PASSWORD
 from tests.service.identity.sound.world import Ground
 
 # Jane may do nothing: these answer her 403, and what is about one person 404.
-FORBIDDEN = frozenset()
-HIDDEN = frozenset()
-FOR_PRODUCTS = frozenset()
+FORBIDDEN = frozenset[str]()
+HIDDEN = frozenset[str]()
+FOR_PRODUCTS = frozenset[str]()
 FOR_ENROLLING = frozenset(["change_password", "log_out"])
+FRESH = frozenset(["change_email", "change_mobile", "remove_mobile", "send_mobile_code"])
 
 
 class Me(Ground):

@@ -21,7 +21,7 @@ HIDDEN = frozenset(
     ]
 )
 FOR_PRODUCTS = frozenset(["resolve_weblink"])
-FOR_ENROLLING = frozenset()
+FOR_ENROLLING = frozenset[str]()
 FRESH = frozenset(["edit_staff"])  # another address, number or type of somebody who is active
 
 

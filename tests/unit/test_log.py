@@ -1,0 +1,45 @@
+"""What a library logs is a line of JSON like ours, whatever somebody sent."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from shared.log import LibraryLine
+
+_TYPED = 'Jane\r\n{"event":"fine"}\x1b[31m\u2028"'
+
+
+def record(message: str, *, raising: bool = False) -> logging.LogRecord:
+    fault = None
+    if raising:
+        try:
+            raise ValueError(f"Invalid header value: {_TYPED} Authorization: Bearer secret")
+        except ValueError:
+            fault = sys.exc_info()
+    return logging.LogRecord("aiohttp.server", logging.ERROR, __file__, 1, message, None, fault)
+
+
+@pytest.mark.checklist("O03", "G15")
+def test_a_library_s_words_stay_one_line_and_what_it_quotes_stays_out() -> None:
+    line = LibraryLine().format(record(f"refused {_TYPED}", raising=True))
+    assert line.isascii()
+    assert line.isprintable()
+    said = json.loads(line)
+    assert (said["event"], said["exception"]) == (f"refused {_TYPED}", "ValueError")
+    assert "secret" not in line
+    assert said["at"].startswith(__file__)
+
+
+@pytest.mark.checklist("O03")
+def test_a_service_logs_its_libraries_so() -> None:
+    program = (
+        "import logging; from shared import log; log.configure('identity', 'info');"
+        r"logging.getLogger('aiohttp.server').error('a\nb \x1b[31m')"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert [json.loads(line)["event"] for line in said.splitlines()] == ["a\nb \x1b[31m"]
