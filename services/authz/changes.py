@@ -144,7 +144,7 @@ async def _apply(work: Work, changes: Sequence[Change], progress: _Progress, *, 
         await _remember(work, await rule.affects(work, change), judged=rule.judged, shown=shown)
         renamed = await rule.renames(work, change) if rule.renames and not shown else ()
         before, after = await rule.apply(work, change)
-        work.renamed |= set(renamed) if before != after else set()
+        work.renamed |= set(renamed)
         if not rule.judged:
             await work.renew()
         work.outcomes.append(Outcome(kind=rules.kind(change), before=before, after=after))

@@ -21,7 +21,7 @@ _AT_ONCE = 500  # people in one event
 
 async def tell(tx: Tx, org: UUID, people: Collection[UUID], revision: int) -> None:
     """As it is at this revision, which the transaction has raised."""
-    every = sorted(people)
+    every, events = sorted(people), []
     for start in range(0, len(every), _AT_ONCE):
         rows = await store.placements(tx, org, every[start : start + _AT_ONCE], tx.database.clock.now())
         names = await _names(tx, org, rows)
@@ -29,7 +29,8 @@ async def tell(tx: Tx, org: UUID, people: Collection[UUID], revision: int) -> No
             Placement(staff=row.staff, roles=sorted(names[role] for role in row.roles if role in names), team=row.team)
             for row in rows
         ]
-        await tx.emit(PlacementsChanged(org=org, revision=revision, placements=placements))
+        events.append(PlacementsChanged(org=org, revision=revision, placements=placements))
+    await tx.emit_all(events)
 
 
 async def _names(tx: Tx, org: UUID, rows: Collection[PlacementRow]) -> dict[str, str]:

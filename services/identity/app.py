@@ -118,7 +118,7 @@ def build(
             db.opened(),
             identity.keys.kept(),
             _asking(permits, settings.authz_url, OwnToken(identity.signer, db.clock)),
-            *([Erasure(db, settings.erase_days).running()] if role != Role.HTTP else []),
+            *([Erasure(db, settings.erase_days).round.running()] if role != Role.HTTP else []),
             *([identity.closing.round.running(), _gone(identity).running()] if role != Role.HTTP else []),
             *([identity.importer.running()] if role != Role.HTTP else []),
             connected(bus),

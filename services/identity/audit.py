@@ -24,7 +24,6 @@ class Act(StrEnum):
     LOGIN = "authn_login_success"
     LOGIN_AFTER_FAILURES = "authn_login_successafterfail"
     LOGIN_FAILED = "authn_login_fail"
-    LOGIN_REFUSED = "authn_login_refused"
     FACTOR_FAILED = "authn_factor_fail"
     LOCKED = "authn_login_lock"
     UNLOCKED = "authn_login_unlock"

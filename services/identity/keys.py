@@ -80,10 +80,11 @@ class Signer:
         return jws.serialize_compact(header, msgspec.json.encode(claims), key, algorithms=ALGORITHMS)
 
     def _key(self, now: datetime) -> OKPKey:
-        begun = [one.key for one in self._keys if one.signs_from <= now]
-        if not begun:
+        if not self._keys:
             raise Unavailable("no_signing_key", "Access tokens can't be signed yet; try again.")
-        return begun[-1]
+        # By a clock that is behind the one that made the only key, it has not begun yet.
+        begun = [one for one in self._keys if one.signs_from <= now] or self._keys[:1]
+        return begun[-1].key
 
 
 class Keys:

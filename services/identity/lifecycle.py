@@ -97,11 +97,10 @@ class Lifecycle:
 
     async def _held(self, tx: Tx, caller: Person, id: UUID, handover_to: UUID | None) -> StaffRow:
         """The person, whom the caller may put out, held until the commit as the receiver is."""
-        # All of them, and before the person: of two who put each other out one comes second, and is not the last.
+        # All of them, and before the person: of two who put each other out, or hand over to each other, one comes second.
         administrators = await staff_store.lock_administrators(tx, caller.org)
-        wanted = sorted({id} if handover_to is None else {id, handover_to})  # in one order: two may hand to each other
-        people = {one: await staff_store.lock_staff(tx, caller.org, one) for one in wanted}
-        person = _found(people[id])
+        person = _found(await staff_store.lock_staff(tx, caller.org, id))
+        receiver = await staff_store.lock_staff(tx, caller.org, handover_to) if handover_to else None
         if id == caller.staff:
             raise Forbidden("own_account", "You can't put out your own account.")
         if person.type is StaffType.OWNER:
@@ -110,7 +109,7 @@ class Lifecycle:
         require_another(administrators, id)
         require_still_there(caller, administrators)
         if handover_to is not None:
-            _require_receiver(person, people[handover_to])
+            _require_receiver(person, receiver)
         return person
 
     async def _require_in_sight(self, caller: Person, handover_to: UUID | None) -> None:

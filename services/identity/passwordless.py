@@ -22,6 +22,7 @@ from staffgate.contracts.event import NOBODYS
 from staffgate.contracts.identity import FactorKind, FinishPasskeyLogin, PasskeyLoginStarted, Tokens
 
 _LENGTHS = (16, 20, 32, 32)  # of the credential ids that are made most
+_COUNTS = (1, 1, 1, 1, 2, 2, 3)  # of passkeys that a person has
 
 
 class Passwordless:
@@ -91,10 +92,10 @@ class Passwordless:
             rows = await store.passkeys_of(tx, org, NOBODYS if person is None else person.id)
         # By the organisation's id where there is one: under each of its two names the list is the same, as a real one is.
         made_up = self._made_up(f"{found or organisation_key}\\{username_key or login}")
-        return [row.credential for row in rows] or [made_up]
+        return [row.credential for row in rows] or made_up
 
-    def _made_up(self, login: str) -> bytes:
-        """A credential id that nobody has (WebAuthn Level 3, section 14.6.2)."""
+    def _made_up(self, login: str) -> list[bytes]:
+        """Credential ids that nobody has (WebAuthn Level 3, section 14.6.2)."""
         seed = hmac.digest(self._key, b"no passkey" + login.encode(errors="replace"), "sha256")
-        more = hmac.digest(self._key, seed, "sha256")
-        return more[: _LENGTHS[seed[0] % len(_LENGTHS)]]
+        ids = [hmac.digest(self._key, seed + bytes([n]), "sha256") for n in range(_COUNTS[seed[0] % len(_COUNTS)])]
+        return [id[: _LENGTHS[id[-1] % len(_LENGTHS)]] for id in ids]

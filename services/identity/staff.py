@@ -85,7 +85,7 @@ class StaffAccounts:
         return ActivationSent(sent_at=now, sent_count=count, expires_at=expires_at)
 
 
-def shown(row: StaffRow, now: datetime, weblink_url: str = "/w/") -> Staff:
+def shown(row: StaffRow, now: datetime, weblink_url: str) -> Staff:
     return Staff(
         id=row.id,
         type=row.type,

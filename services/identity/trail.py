@@ -9,6 +9,7 @@ import asyncio
 import hmac
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -112,6 +113,7 @@ class Trail:
             row = await store.head(tx, org)
         head = None if row is None else End(row.number, row.hash)
         found = await self._followed(org, head, anchor)
+        broken: Break | None
         if isinstance(found, Break):
             broken, end = found, head or End()
         else:
@@ -175,7 +177,7 @@ def _require_dates(asked: AuditFilter) -> None:
             raise Invalid("not_a_day", "Name a time of this century.")
 
 
-def _words(asked: AuditFilter) -> dict[str, str]:
+def _words(asked: AuditFilter) -> dict[str, Any]:
     """What was asked for, as the log keeps it."""
     fields = {"person": asked.person, "event": asked.event, "from": asked.since, "to": asked.until}
     return {name: str(value) for name, value in fields.items() if value is not None}

@@ -30,8 +30,8 @@ _HOST = re.compile(r"[a-z0-9.\-]{1,64}")
 
 
 class Purpose(msgspec.Struct, frozen=True):
-    """What a code is for: its name in the subject and in an SMS, what one does with it, and what it means if one does
-    nothing of the kind."""
+    """What a code is for: the subject, its name in an SMS (short: of a name in Chinese, a few letters have to fit beside
+    it), what one does with it, and what it means if one does nothing of the kind."""
 
     title: str
     name: str
@@ -48,14 +48,14 @@ PURPOSES = {
     ),
     "step_up": Purpose(
         "Your code for a security check",
-        "code for a security check",
+        "security code",
         "confirm that it is you at",
         "You are not changing anything? Then somebody else is signed in as you: log out everywhere, change your"
         " password, and tell an administrator.",
     ),
     "mobile": Purpose(
         "Your code to confirm a number",
-        "code to confirm this number",
+        "mobile code",
         "confirm your mobile number at",
         "You did not ask for it? Then ignore this message: without the code the number is not taken.",
     ),

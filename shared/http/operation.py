@@ -5,9 +5,12 @@
 
 The first parameter is the service. `caller` says who may ask (a Person, a Product, either; without it, anybody), `body`
 is decoded from JSON, `form` from an urlencoded body, `content` is a file as it came, `query` is decoded from the query
-string, `source` is the Source of the request, `if_match` and `idempotency_key` are those headers or None, `basic` a client's credentials in the header or None, and any other
-name is part of the path. A Download is sent as a file. Tagged[View] is a View with its ETag, Cacheable[View] one that may be kept for a while. The result is encoded as JSON; None is 204. What can be read and is not acceptable is answered 422, or 400 where
-a standard wants that (`invalid=400`); `oauth_errors` are those of RFC 6749. The same signatures make the OpenAPI document.
+string, `source` is the Source of the request, `if_match` and `idempotency_key` are those headers or None, `basic` are a
+client's credentials in the header or None, and any other name is part of the path.
+
+The result is encoded as JSON; None is 204. A Download is sent as a file, Tagged[View] is a View with its ETag, and
+Cacheable[View] one that may be kept for a while. What can be read and is not acceptable is answered 422, or 400 where a
+standard wants that (`invalid=400`); `oauth_errors` are those of RFC 6749. The same signatures make the OpenAPI document.
 """
 
 from __future__ import annotations
@@ -248,15 +251,32 @@ class Api:
     def routes(
         self, service: object, authenticate: Authenticate, replies: Replies | None = None
     ) -> Sequence[web.RouteDef]:
-        return [_route(operation, service, authenticate, replies) for operation in self.operations]
+        paths = [operation.path.split("/") for operation in self.operations]
+        return [
+            _route(operation, _pattern(operation.path, paths), service, authenticate, replies)
+            for operation in self.operations
+        ]
 
 
-def _route(operation: Operation, service: object, authenticate: Authenticate, replies: Replies | None) -> web.RouteDef:
+def _pattern(path: str, paths: Sequence[list[str]]) -> str:
+    """A word that is a path of its own is nobody's id: PATCH /v1/staff/export is a method that is not offered there."""
+    parts = path.split("/")
+    for place, part in enumerate(parts):
+        words = {other[place] for other in paths if other[:place] == path.split("/")[:place] and len(other) > place}
+        literal = "|".join(sorted(re.escape(word) for word in words if not word.startswith("{")))
+        if part.startswith("{") and literal:
+            parts[place] = f"{{{part[1:-1]}:(?!(?:{literal})(?:/|$))[^/]+}}"
+    return "/".join(parts)
+
+
+def _route(
+    operation: Operation, path: str, service: object, authenticate: Authenticate, replies: Replies | None
+) -> web.RouteDef:
     async def handle(request: web.Request) -> web.StreamResponse:
         request[OPERATION] = operation.name
         return await operation(service, authenticate, request, replies)
 
-    return web.route(operation.method, operation.path, handle)
+    return web.route(operation.method, path, handle)
 
 
 def _callers(annotation: Any) -> tuple[type, ...]:

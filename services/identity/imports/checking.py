@@ -35,7 +35,7 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 def check(ids: Ids, caller: Person, columns: list[str], cells: list[str]) -> Checked:
-    texts = dict(zip(columns, cells, strict=False))
+    texts = dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
     role, team = (texts.pop(place, "") for place in _PLACES)
     values: dict[str, Any] = {}
     found = [faults.TOO_MANY] if len(cells) > len(columns) else []

@@ -96,11 +96,12 @@ class Importer:
         return True
 
     async def _failed(self, own: ImportRow) -> None:
-        """Tried again, for the next release may mend it; not for ever."""
-        if own.faults + 1 >= _MOST_FAULTS:
+        """Tried again, for the next release may mend it; not for ever, unless people are there who have to be told of."""
+        if own.faults + 1 >= _MOST_FAULTS and not await self._work.is_half_done(own):
             await self._work.end(own, ImportState.FAILED, "our_fault")
         else:
-            await self._put_back(own, "our_fault", _AGAIN * 2**own.faults, own.faults + 1)
+            wait = _AGAIN * 2 ** min(own.faults, _MOST_FAULTS)
+            await self._put_back(own, "our_fault", wait, own.faults + 1)
 
     async def _put_back(self, own: ImportRow, reason: str | None, wait: timedelta, faults: int) -> None:
         async with self._db.begin(own.org) as tx:

@@ -65,16 +65,23 @@ class Work:
         """To its end. Raises Lost, Stopped, Unavailable, and Forbidden where whoever sent it may not any more."""
         trace.begin(own.traceparent)
         trace.came_from(trace.Source(own.ip, own.agent))
-        caller = await self._sender(own)
-        if own.phase == "validate" and not await self._judge_all(own, caller, stopping):
-            return
-        if own.mode is ImportMode.ALL and not await self._write_all(own):
-            return
+        if not await self.is_half_done(own):
+            caller = await self._sender(own)
+            if own.phase == "validate" and not await self._judge_all(own, caller, stopping):
+                return
+            if own.mode is ImportMode.ALL and not await self._write_all(own):
+                return
         state = "written" if own.mode is ImportMode.ALL else "good"
         while await self._batch(own, state):
             if stopping():
                 raise Stopped
         await self.end(own, ImportState.FINISHED, None)
+
+    async def is_half_done(self, own: ImportRow) -> bool:
+        """Are there people already of whom nobody has been told? That is finished, whoever sent them and may do what."""
+        async with self._db.begin(own.org) as tx:
+            written = await store.rows_in(tx, own.org, own.id, "written", 1)
+        return own.mode is ImportMode.ALL and (own.created > 0 or bool(written))
 
     async def _sender(self, own: ImportRow) -> Person:
         """As they are now: an import that had to wait gives nobody more than they could give themselves today."""
@@ -83,6 +90,8 @@ class Work:
             organisation = await organisation_store.organisation(tx, own.org)
         if person is None or person.status is not StaffStatus.ACTIVE or organisation is None or organisation.closed_at:
             raise Forbidden("sender_inactive", "Whoever sent this import has no active account any more.")
+        if own.judged_as not in (None, person.type):
+            raise Forbidden("sender_changed", "Whoever sent this import has another type of account by now.")
         caller = Person(staff=person.id, org=own.org, type=person.type, session=own.id)
         await self._permits.require(caller, "create")
         if own.activate:
@@ -95,7 +104,7 @@ class Work:
         """False where that was its end."""
         async with self._db.begin(own.org) as tx:
             await self._keep(tx, own)
-            await store.begin_phase(tx, own.org, own.id, "validate")
+            await store.begin_judging(tx, own.org, own.id)
         known, after, bad = Known(self._db, self._permits, caller), 0, 0
         while True:
             async with self._db.begin(own.org) as tx:
@@ -110,7 +119,7 @@ class Work:
             return False
         async with self._db.begin(own.org) as tx:
             await self._keep(tx, own)
-            await store.begin_phase(tx, own.org, own.id, "create")
+            await store.begin_creating(tx, own.org, own.id, caller.type)
         return True
 
     async def _judge(self, own: ImportRow, caller: Person, known: Known, staged: Sequence[Staged]) -> int:

@@ -12,6 +12,7 @@ CREATE TABLE staff_import (
     state         text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'finished', 'refused', 'failed')),
     phase         text NOT NULL DEFAULT 'validate' CHECK (phase IN ('validate', 'create')),
     reason        text,
+    judged_as     text,                   -- the sender's type of account when the rows were judged
     rows          integer NOT NULL DEFAULT 0,
     done          integer NOT NULL DEFAULT 0,
     good          integer NOT NULL DEFAULT 0,

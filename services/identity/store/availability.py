@@ -54,7 +54,9 @@ async def set_state(tx: Tx, org: UUID, id: UUID, state: AvailabilityName, now: d
     )  # fmt: skip
 
 
-async def set_channels(tx: Tx, org: UUID, id: UUID, online: list[str], away: list[str]) -> AvailabilityRow | None:
+async def set_channels(
+    tx: Tx, org: UUID, id: UUID, online: list[Channel], away: list[Channel]
+) -> AvailabilityRow | None:
     """None where they are these already."""
     return await tx.one(
         AvailabilityRow,

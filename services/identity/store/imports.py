@@ -14,7 +14,7 @@ from shared.db import Tx
 from staffgate.contracts.identity import ImportMode, ImportState
 
 _COLUMNS = (
-    "org, id, by_staff, digest, mode, activate, columns, state, phase, reason, rows, done, good, bad, created,"
+    "org, id, by_staff, digest, mode, activate, columns, state, phase, reason, judged_as, rows, done, good, bad, created,"
     " attempts, faults, ip, agent, traceparent, created_at, started_at, finished_at"
 )
 _OPEN = "state IN ('waiting', 'running')"
@@ -34,6 +34,7 @@ class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
     state: ImportState
     phase: str
     reason: str | None
+    judged_as: str | None
     rows: int
     done: int
     good: int
@@ -196,12 +197,14 @@ async def keep(tx: Tx, org: UUID, own: ImportRow, until: datetime) -> bool:
     )  # fmt: skip
 
 
-async def begin_phase(tx: Tx, org: UUID, id: UUID, phase: str) -> None:
+async def begin_judging(tx: Tx, org: UUID, id: UUID) -> None:
+    await tx.run("UPDATE staff_import SET done = 0, good = 0, bad = 0 WHERE org = $1 AND id = $2", org, id)
+
+
+async def begin_creating(tx: Tx, org: UUID, id: UUID, judged_as: str) -> None:
     await tx.run(
-        "UPDATE staff_import SET phase = $3, done = 0,"
-        " good = CASE $3 WHEN 'validate' THEN 0 ELSE good END, bad = CASE $3 WHEN 'validate' THEN 0 ELSE bad END"
-        " WHERE org = $1 AND id = $2",
-        org, id, phase,
+        "UPDATE staff_import SET phase = 'create', done = 0, judged_as = $3 WHERE org = $1 AND id = $2",
+        org, id, judged_as,
     )  # fmt: skip
 
 

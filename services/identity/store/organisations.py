@@ -43,16 +43,11 @@ async def add_organisation(tx: Tx, org: UUID, name: str, number: str, now: datet
 async def take_name(tx: Tx, org: UUID, key: str, kind: str, skeleton: str | None = None) -> bool:
     """False where the name, or one of that skeleton, belongs or ever belonged to somebody; or where this organisation
     has one of that kind."""
-    return (
-        await tx.run(
-            "INSERT INTO organisation_name (key, org, kind, skeleton) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            key,
-            org,
-            kind,
-            skeleton,
-        )  # fmt: skip
-        == 1
-    )
+    taken = await tx.run(
+        "INSERT INTO organisation_name (key, org, kind, skeleton) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        key, org, kind, skeleton,
+    )  # fmt: skip
+    return taken == 1
 
 
 async def organisation_by_name(tx: Tx, key: str) -> UUID | None:

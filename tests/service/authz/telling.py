@@ -13,7 +13,7 @@ import msgspec
 from services.authz.events import HANDLERS
 from shared.bus.consumer import Consumer
 from shared.bus.envelope import decode, encode, open_envelope
-from shared.bus.outbox import write_event
+from shared.bus.outbox import write_events
 from shared.bus.port import Message, Outcome
 from shared.bus.topology import AUTHZ_STAFF
 from shared.db import Database
@@ -44,7 +44,7 @@ def _now(consumer: Consumer) -> Any:
 @asynccontextmanager
 async def telling(authz: Authz) -> AsyncIterator[Telling]:
     db = Database(
-        authz.database.app, clock=authz.clock, ids=IDS, write_event=write_event, committed=lambda: None, size=4
+        authz.database.app, clock=authz.clock, ids=IDS, write_events=write_events, committed=lambda: None, size=4
     )
     async with db.opened():
         yield Telling(Consumer(AUTHZ_STAFF, db, HANDLERS))

@@ -131,6 +131,38 @@ async def test_whoever_reaches_only_a_part_of_the_tree_places_nobody_new(office:
     assert await check(office, han, ["Agent"], ["Sales"]) == ({"Agent": NOT_YOURS}, {"Sales": NOT_YOURS})
 
 
+async def test_a_role_is_judged_as_such(office: Office) -> None:
+    """Somebody new is in no tenant, so that it would give them nothing there today; but they may be in one tomorrow."""
+    luke = await clerk(office)
+    await office.one("add_tenant", key="acme", label="Acme")
+    await office.one("add_tenant_members", tenant="acme", staff=[luke])
+    role = await office.role("Acme Sender", "full", entry("view", "sms", tenant="acme"))
+    assert (await check(office, luke, ["Acme Sender"]))[0] == {"Acme Sender": NOT_YOURS}
+    new = await office.acme.add()
+    assert await office.refused("assign_role", by=luke, staff=new, role=role) == (403, "more_than_own")
+
+
+async def test_a_role_is_judged_in_the_hands_of_somebody_in_the_root(office: Office) -> None:
+    """Luke reaches the rows of Sales; whoever is new would reach those of the root."""
+    luke = await clerk(office)
+    await office.team("Sales", None, luke)
+    role = await office.role("Reader", "team", entry("view", "sms"))
+    core = await office.role("Clerk", "full", entry("view create edit delete", product="core"))
+    for one in (role, core):
+        await office.assigned(one, luke)
+    assert (await check(office, luke, ["Reader"]))[0] == {"Reader": NOT_YOURS}
+    new = await office.acme.add()
+    assert await office.refused("assign_role", by=luke, staff=new, role=role) == (403, "more_than_own")
+
+
+async def test_whoever_reaches_the_root_alone_places_in_no_other_team(office: Office) -> None:
+    luke = await office.acme.add()
+    await office.team("Sales")
+    await office.assigned(await office.role("Lead", "team", entry("view edit", "core.teams")), luke)
+    _, teams = await check(office, luke, [], ["ACME Crates", "Sales"])
+    assert teams == {"ACME Crates": given(await office.root()), "Sales": NOT_YOURS}
+
+
 async def test_a_team_takes_its_people_to_rows_that_are_not_the_givers(office: Office) -> None:
     """Luke reaches the rows of the root team in SMS, and all teams: alone both are his to give, together they open
     the rows of Sales, which he does not reach."""

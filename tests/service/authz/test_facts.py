@@ -22,7 +22,7 @@ async def opened(office: Office) -> AsyncIterator[Database]:
 
     authz = office.acme.authz
     reading = Database(
-        authz.database.app, clock=authz.clock, ids=IDS, write_event=nothing, committed=lambda: None, size=1
+        authz.database.app, clock=authz.clock, ids=IDS, write_events=nothing, committed=lambda: None, size=1
     )
     async with reading.opened():
         yield reading

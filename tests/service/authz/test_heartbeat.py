@@ -42,7 +42,7 @@ async def db(authz: Authz) -> AsyncIterator[Database]:
     async def nothing(*_: object) -> None: ...
 
     database = Database(
-        authz.database.app, clock=authz.clock, ids=RandomIds(), write_event=nothing, committed=lambda: None, size=1
+        authz.database.app, clock=authz.clock, ids=RandomIds(), write_events=nothing, committed=lambda: None, size=1
     )
     async with database.opened():
         yield database

@@ -12,7 +12,7 @@ import pytest_asyncio
 from services.authz import endings, placements
 from services.authz.endings import sweep
 from shared.bus.memory import MemoryBus
-from shared.bus.outbox import write_event
+from shared.bus.outbox import write_events
 from shared.db import Database
 from shared.errors import Unavailable
 from shared.service import Role
@@ -32,7 +32,7 @@ def shown(authz: Authz) -> Placements:
 @pytest_asyncio.fixture
 async def db(authz: Authz) -> AsyncIterator[Database]:
     database = Database(
-        authz.database.app, clock=authz.clock, ids=IDS, write_event=write_event, committed=lambda: None, size=2
+        authz.database.app, clock=authz.clock, ids=IDS, write_events=write_events, committed=lambda: None, size=2
     )
     async with database.opened():
         yield database

@@ -57,7 +57,7 @@ class Forger:
             "with a list for claims",
             self._over(_part({"alg": "EdDSA", "typ": TYPE, "kid": self._own.kid}), _part([])),
         )
-        yield "too long", good + "a" * 5000
+        yield "too long", self._signed({"padding": "a" * 4000})
         yield "not ASCII", "é" * 20
         yield "as JSON", json.dumps({"protected": header, "payload": payload, "signature": signature})
         yield "encrypted", self._encrypted(good)

@@ -131,7 +131,8 @@ async def test_the_log_is_read_in_pages_and_filtered(acme: Acme) -> None:
     whole = (await page(acme, limit=500))["entries"]
     numbers = [one["number"] for one in whole]
     assert numbers == list(range(len(whole), 0, -1)), "without a gap"
-    seen, before = [], {}
+    seen: list[Any] = []
+    before: dict[str, Any] = {}
     while True:
         found = await page(acme, limit=2, **before)
         seen += found["entries"]

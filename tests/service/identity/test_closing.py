@@ -135,7 +135,7 @@ async def test_names_stay_taken_and_people_are_forgotten(acme: Acme) -> None:
     assert problem(taken) == (409, "username_taken")
     count = "SELECT (SELECT count(*) FROM blocked_visitor WHERE org = $1) + (SELECT count(*) FROM allowed_number WHERE org = $1) AS n"
     async with working(identity) as db:
-        work = closing.Closing(db, *[None] * 3, 30)  # type: ignore[arg-type]
+        work = closing.Closing(db, None, None, None, 30)  # type: ignore[arg-type]
         identity.clock.advance(days=29, hours=23)
         assert await work.sweep() == 0
         assert (await run_as_owner(identity, count, acme.org))[0]["n"] == 2

@@ -150,6 +150,13 @@ async def test_who_has_to_enrol_can_do_nothing_in_the_other_services(acme: Acme,
     assert asked
 
 
+async def until_held_up(owner: Any) -> None:
+    """Until two wait for what is held."""
+    async with asyncio.timeout(5):
+        while await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2:
+            await asyncio.sleep(0.005)
+
+
 async def until_ready(access: Access) -> None:
     async with asyncio.timeout(5):
         while True:
@@ -219,7 +226,14 @@ async def test_two_removals_at_the_same_moment_leave_one_factor(acme: Acme) -> N
     await add_passkey(laya, Authenticator())
     passkey = (await list_factors(laya))["passkeys"][0]["id"]
     paths = ("/v1/me/factors/totp", f"/v1/me/factors/passkeys/{passkey}")
-    answers = await asyncio.gather(*(identity.ask("DELETE", path, token=laya.token) for path in paths))
+    owner: Any = await asyncpg.connect(identity.owner_url)
+    async with owner.transaction():
+        # The audit log comes last: neither is committed before both have looked.
+        await owner.execute("SELECT FROM audit_head WHERE org = $1 FOR UPDATE", acme.org)
+        acts = [asyncio.create_task(identity.ask("DELETE", path, token=laya.token)) for path in paths]
+        await until_held_up(owner)
+    await owner.close()
+    answers = [await act for act in acts]
     assert sorted(answer.status for answer in answers) == [204, 409], [answer.text for answer in answers]
 
 
@@ -288,9 +302,7 @@ async def test_two_administrators_who_reset_each_other_leave_one_with_a_factor(a
             asyncio.create_task(reset(acme, second, first.token)),
             asyncio.create_task(reset(acme, first, second.token)),
         ]
-        async with asyncio.timeout(5):
-            while await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2:
-                await asyncio.sleep(0.005)
+        await until_held_up(owner)
     await owner.close()
     answers = [await act for act in acts]
     assert sorted(answer.status for answer in answers) == [204, 409], [answer.text for answer in answers]

@@ -311,8 +311,11 @@ async def test_it_is_written_down_who_imported_what_and_whom_that_made(acme: Acm
     assert body["ip"]
     assert body["request"]
     assert "acme.example" not in whole["body"]
-    notice = [one for one in acme.identity.heard.of(contract.NoticeIssued) if one.kind == "import_finished"]
-    assert [one.staff for one in notice] in ([acme.owner_id], [])
+    await acme.identity.told(contract.NoticeIssued, 1)
+    notices = [one for one in acme.identity.heard.of(contract.NoticeIssued) if one.kind == "import_finished"]
+    assert [one.staff for one in notices] == [acme.owner_id]
+    verdict = await acme.identity.ask("GET", "/v1/audit/verify", token=acme.ray)
+    assert verdict.json["sound"], verdict.text
 
 
 async def test_progress_is_seen_while_it_goes_on(acme: Acme) -> None:
@@ -324,3 +327,9 @@ async def test_progress_is_seen_while_it_goes_on(acme: Acme) -> None:
     assert now["created"] == 1000
     assert len({done for phase, done in seen if phase == "create" and done}) >= 3
     assert (now["started_at"], now["finished_at"]) != (None, None)
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("export", "GET,HEAD"), ("imports", "GET,HEAD,POST")])
+async def test_a_word_that_is_a_path_is_no_persons_id(acme: Acme, path: str, allowed: str) -> None:
+    answer = await acme.identity.ask("PATCH", f"/v1/staff/{path}", token=acme.ray)
+    assert (answer.status, {*answer.headers["Allow"].split(",")}) == (405, {*allowed.split(",")})

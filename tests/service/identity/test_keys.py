@@ -26,13 +26,14 @@ from deploy.local.databases import Urls
 from services.identity import keys as module
 from services.identity.app import MIGRATIONS, Settings, build, signing_keys
 from services.identity.keys import Keys
+from services.identity.store import keys as store
 from shared import log as logging
 from shared.bus.memory import MemoryBus
 from shared.bus.outbox import write_events
 from shared.db import Database, migrate
 from shared.errors import Unavailable
 from shared.ids import RandomIds
-from shared.sealing import Opener, Unopenable
+from shared.sealing import Unopenable
 from shared.service import Role, start
 from staffgate.access import ALGORITHMS, LIFETIME, TYPE, TokenRefused, Verifier
 from staffgate.contracts.caller import Product
@@ -207,10 +208,15 @@ async def test_the_private_half_is_nowhere_in_clear(suite: Suite, capsys: pytest
     for place in (content, logged.out, logged.err, msgspec.json.encode(keys.published()).decode(), repr(keys)):
         assert not [secret for secret in secrets if secret in place]
     assert all(key.keys() == {"kty", "crv", "x", "kid", "use", "alg"} for key in keys.published().keys)
-    # Sealed to identity's key and to its own row.
-    first, second = await suite.rows()
+
+
+async def test_a_sealed_key_is_good_in_its_own_row_only(suite: Suite) -> None:
+    """Else whoever can write to the table could put an old key in a new one's place."""
+    (keys,) = await suite.begun()
+    await keys.rotate()
+    await suite.owner.execute("UPDATE signing_key SET sealed = (SELECT sealed FROM signing_key WHERE number = 1)")
     with pytest.raises(Unopenable):
-        Opener(json.dumps(FACTOR)).open(first["sealed"], f"signing key {second['kid']}")
+        await suite.replica().refresh()
 
 
 @pytest.mark.checklist("G08")
@@ -244,6 +250,15 @@ def test_only_a_private_signing_key_is_one(key: dict[str, Any]) -> None:
     db = Database("", clock=FrozenClock(), ids=RandomIds(), write_events=write_events, committed=lambda: None)
     with pytest.raises(ValueError, match="Ed25519"):
         Keys(db, None, None, None, json.dumps(key), timedelta())  # type: ignore[arg-type]
+
+
+async def test_a_replica_whose_clock_is_behind_signs_all_the_same(suite: Suite) -> None:
+    (one,) = await suite.begun()
+    suite.clock.advance(seconds=-5)
+    (behind,) = await suite.begun()
+    shown = signed(behind)
+    suite.clock.advance(seconds=5)
+    assert accepts(one, shown)
 
 
 async def test_nothing_is_signed_without_a_key(suite: Suite) -> None:
@@ -282,14 +297,14 @@ async def test_a_running_replica_sees_what_another_made_and_a_database_that_is_a
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with served(suite, clock=suite.clock) as one, served(suite, clock=suite.clock) as other:
-        faults, read = [Unavailable("database_away", "gone"), ValueError("ours")], module.store.keys
+        faults, read = [Unavailable("database_away", "gone"), ValueError("ours")], store.keys
 
         async def failing(tx: Any) -> Any:
             if faults:
                 raise faults.pop()
             return await read(tx)
 
-        monkeypatch.setattr(module.store, "keys", failing)
+        monkeypatch.setattr(store, "keys", failing)
         await until(lambda: not faults)
         suite.clock.advance(days=30)
 

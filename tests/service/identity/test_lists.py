@@ -47,7 +47,7 @@ async def visitor(acme: Acme, org: UUID | None = None, **known: str) -> Answer:
 
 
 async def is_blocked(acme: Acme, **known: str) -> bool:
-    answer = await visitor(acme, **known)
+    answer = await visitor(acme, None, **known)
     assert answer.status == 200, answer.text
     assert answer.json["blocked"] is bool(answer.json["matches"])
     return bool(answer.json["blocked"])
@@ -196,7 +196,7 @@ async def test_a_check_names_every_entry_that_turns_the_visitor_away(acme: Acme)
         )
     ]
     known = {"number": NUMBER, "email": "luke@rebels.example", "ip": "203.0.113.7"}
-    found = (await visitor(acme, **known)).json
+    found = (await visitor(acme, None, **known)).json
     assert [one["id"] for one in found["matches"]] == ids
     assert problem(await visitor(acme)) == (422, "nothing_to_check")
     assert problem(await visitor(acme, ip="203.0.113.0/24")) == (422, "ip_invalid"), "a visitor has one address"
@@ -206,7 +206,8 @@ async def test_the_list_is_read_in_pages_and_searched(acme: Acme) -> None:
     for n in range(7):
         await block(acme, "email", f"luke{n}@rebels.example", "100% phishing" if n % 2 else "Rude_words")
     await block(acme, "number", NUMBER, "Phishing")
-    seen, before = [], {}
+    seen: list[Any] = []
+    before: dict[str, Any] = {}
     while True:
         page = await listed(acme, limit=3, **before)
         seen += [one["value"] for one in page["visitors"]]
@@ -244,7 +245,7 @@ async def test_the_log_says_what_was_done_to_lists_and_no_visitor_s_address(acme
 async def test_only_who_may_sees_and_changes_the_blocklist(acme: Acme) -> None:
     identity, jane = acme.identity, await sign_in(acme)
     entry = (await block(acme, "email", "luke@rebels.example")).json["id"]
-    acts = {
+    acts: dict[str, Any] = {
         "view": lambda: identity.ask("GET", "/v1/blocklist", token=jane.token),
         "create": lambda: block(acme, "email", "laya@rebels.example", token=jane.token),
         "delete": lambda: identity.ask("DELETE", f"/v1/blocklist/{entry}", token=jane.token),

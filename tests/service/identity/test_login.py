@@ -223,6 +223,14 @@ async def test_a_known_device_remembers_its_organisation_and_nothing_else(acme: 
     assert (await identity.post("/v1/login/organisation", {"device": tokens.json["device"]})).status == 404
 
 
+async def test_a_closed_organisation_is_remembered_by_no_device(acme: Acme) -> None:
+    identity = acme.identity
+    tokens = await finish(identity, await attempt(identity, await acme.activate(await acme.add())))
+    await run_as_owner(identity, "UPDATE organisation SET closed_at = now() WHERE org = $1", acme.org)
+    answer = await identity.post("/v1/login/organisation", {"device": tokens.json["device"]})
+    assert answer.status == 404
+
+
 async def test_a_person_has_twenty_known_devices_at_most(acme: Acme) -> None:
     identity, jane = acme.identity, await acme.add()
     login = await acme.activate(jane)

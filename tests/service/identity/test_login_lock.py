@@ -158,3 +158,20 @@ async def test_a_login_that_was_begun_is_not_finished_by_somebody_who_is_locked(
     await set_policy(acme, THREE)
     await lock(identity, login)
     assert (await identity.post("/v1/login/finish", ask | {"code": identity.heard.code()})).status == 401
+
+
+@pytest.mark.checklist("E02", "E03")
+async def test_a_reset_link_ends_the_lock_and_the_wait(acme: Acme) -> None:
+    """Whoever reads the mailbox is the person: a stranger's guesses are forgotten."""
+    identity, jane = acme.identity, await acme.add()
+    login = await acme.activate(jane)
+    await set_policy(acme, FOR_EVER)
+    for _ in range(6):
+        last = await attempt(identity, login, "wrong")
+    assert (last.status, await is_locked(acme, jane)) == (429, True)
+    before = len(identity.heard.of(contract.LinkIssued))
+    assert (await identity.post("/v1/password-resets", {"login": login})).status == 202
+    await identity.told(contract.LinkIssued, before + 1)
+    new = {"token": identity.heard.link(), "password": "eight miles of copper wire"}
+    assert (await identity.post("/v1/password-resets/finish", new)).status == 200
+    assert (await attempt(identity, login, new["password"])).status == 200

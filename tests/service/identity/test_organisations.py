@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from staffgate.contracts import identity as contract
@@ -20,7 +22,7 @@ async def test_an_organisation_is_called_otherwise_and_typed_as_before(acme: Acm
 @pytest.mark.checklist("O04")
 async def test_only_who_may_edit_the_organisation_calls_it_otherwise(acme: Acme) -> None:
     identity, jane = acme.identity, await sign_in(acme)
-    asked = {"json": {"name": "Rebels"}, "token": jane.token}
+    asked: dict[str, Any] = {"json": {"name": "Rebels"}, "token": jane.token}
     assert (await identity.ask("PUT", "/v1/organisation", **asked)).status == 403
     identity.authz.permit(jane.staff, "core.organisation.edit", over={jane.staff})
     assert (await identity.ask("PUT", "/v1/organisation", **asked)).status == 403, "over all of it, or not at all"

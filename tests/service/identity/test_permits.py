@@ -10,7 +10,7 @@ import pytest
 from staffgate.contracts import identity as contract
 from tests.service.identity.conftest import PASSWORD, Acme, Answer, log_in
 
-EDITED = ("activation-email", "suspend", "reactivate")
+EDITED = ("activation-email", "suspend", "reactivate", "logout", "weblink")
 
 
 async def signed_in(acme: Acme, username: str, **more: Any) -> tuple[UUID, str]:
@@ -37,7 +37,7 @@ async def test_whoever_may_nothing_sees_their_own_account_and_no_other(acme: Acm
     assert problem(await added(acme, token)) == (403, "not_permitted")
     assert problem(await identity.ask("GET", "/v1/staff", token=token)) == (403, "not_permitted")
     for one in (han, uuid4()):
-        for method, path in (("GET", ""), *(("POST", f"/{path}") for path in EDITED)):
+        for method, path in (("GET", ""), ("DELETE", ""), *(("POST", f"/{path}") for path in EDITED)):
             answer = await identity.ask(method, f"/v1/staff/{one}{path}", token=token)
             assert problem(answer) == (404, "not_found"), "nobody is told who is there"
     assert await status(acme, han) == before
@@ -92,7 +92,8 @@ async def test_while_authz_is_away_nobody_is_administered(acme: Acme) -> None:
     before, told = await status(acme, han), len(identity.heard.events)
     identity.authz.away = True
     assert problem(await added(acme, acme.ray)) == (503, "authz_away")
-    for method, path in (("GET", ""), ("GET", f"/{han}"), *(("POST", f"/{han}/{path}") for path in EDITED)):
+    one = ((method, f"/{han}") for method in ("GET", "DELETE"))
+    for method, path in (("GET", ""), *one, *(("POST", f"/{han}/{path}") for path in EDITED)):
         answer = await identity.ask(method, f"/v1/staff{path}", token=acme.ray)
         assert problem(answer) == (503, "authz_away")
         assert answer.headers["Retry-After"]

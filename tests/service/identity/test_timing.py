@@ -64,7 +64,7 @@ def table(taken: dict[str, list[float]]) -> dict[str, tuple[float, float]]:
 async def test_no_refused_login_stands_out_in_sixty_tries(database: Any) -> None:
     """So few samples differ by chance alone; what is looked for here is a hash that is left out or done twice."""
     found = table(await sample(database, 60))
-    assert {name: one for name, one in found.items() if one[0] > 0.70 or one[1] > 0.10} == {}
+    assert {name: one for name, one in found.items() if one[0] > 0.70 or one[1] > 0.25} == {}
 
 
 @pytest.mark.long

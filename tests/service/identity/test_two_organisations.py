@@ -25,6 +25,8 @@ from tests.service.identity.conftest import SMS_INBOX_SECRET, Acme, log_in, regi
 from tests.service.identity.sound import FOR_PRODUCTS, World
 
 OPERATIONS = {one.id: one for one in operations(document("identity", "0", api.operations))}
+# What names nothing that is there: under the same number everybody keeps an entry of their own.
+NATURAL = {"allow_number"}
 WITH_A_PERSON = [one for one in OPERATIONS.values() if one.needs_token and one.id not in FOR_PRODUCTS]
 # What only carries a handle: the organisation stands in it, and is exchanged for the other's.
 WITH_A_HANDLE = [one for one in OPERATIONS.values() if not one.needs_token]
@@ -92,14 +94,16 @@ def test_the_filter_is_found_in_the_statements() -> None:
 
 
 @pytest.mark.checklist("H02", "H01", "A08")
-@pytest.mark.parametrize("operation", [one for one in WITH_A_PERSON if "{" in one.path], ids=lambda one: one.id)
+@pytest.mark.parametrize(
+    "operation", [one for one in WITH_A_PERSON if "{" in one.path and one.id not in NATURAL], ids=lambda one: one.id
+)
 async def test_what_is_anothers_is_not_there(two: Two, walls: str, operation: Operation) -> None:
     """Laya asks with an id of ACME's: 404, the same as for an id that nobody has, and nothing has happened."""
     sound = await _sound(two, operation)
     faults = []
-    for name, value in _ids(sound.path):
+    for name, value in sound.path.items():
         hers = replace(sound, token=two.rebels.ray)
-        nobodys = replace(hers, path={**hers.path, name: str(uuid4()) if _is_uuid(value) else _turned(value)})
+        nobodys = replace(hers, path={**hers.path, name: _nobodys(value)})
         faults += await _faults(two, operation, {"an id of ACME's": hers, "an id of nobody's": nobodys}, {404})
     assert not faults, "\n".join(faults)
 
@@ -113,7 +117,10 @@ async def test_nobody_of_another_organisation_can_be_named(two: Two, walls: str,
     for place, changed in _named(sound):
         for who, stranger in two.strangers():
             asked = {f"{who} as {place}": changed(str(stranger)), f"nobody as {place}": changed(str(uuid4()))}
-            faults += await _faults(two, operation, asked, {400, 403, 404, 409, 422})
+            if operation.method == "GET":  # a filter: what is found is nothing, and exporting nothing is logged too
+                faults += await _differences(two, operation, asked)
+            else:
+                faults += await _faults(two, operation, asked, {400, 403, 404, 409, 422})
     assert not faults, "\n".join(faults)
 
 
@@ -145,7 +152,7 @@ async def _faults(two: Two, operation: Operation, asked: dict[str, Sound], wante
         whole = request(operation, sound)
         method, path, headers, content = whole.method, whole.path, dict(whole.headers), whole.content
         answer = await two.world.identity.ask(method, path, headers=headers, data=content)
-        answers.add((answer.status, answer.json["type"] if answer.json else ""))
+        answers.add((answer.status, answer.json.get("type", "") if isinstance(answer.json, dict) else ""))
         if answer.status not in wanted:
             faults.append(f"{name}: answered {answer.status}: {answer.text[:200]}")
         if await two.world.judge.snapshot() != before:
@@ -153,8 +160,14 @@ async def _faults(two: Two, operation: Operation, asked: dict[str, Sound], wante
     return faults + ([f"answers that differ: {sorted(answers)}"] if len(answers) > 1 else [])
 
 
-def _ids(path: Any) -> Iterator[tuple[str, str]]:
-    yield from path.items()
+async def _differences(two: Two, operation: Operation, asked: dict[str, Sound]) -> list[str]:
+    """All of them get the same answer, whole."""
+    texts = set()
+    for sound in asked.values():
+        whole = request(operation, sound)
+        answer = await two.world.identity.ask(whole.method, whole.path, headers=dict(whole.headers))
+        texts.add((answer.status, answer.text))
+    return [f"{' and '.join(asked)} are answered differently: {sorted(texts)}"] if len(texts) > 1 else []
 
 
 def _named(sound: Sound) -> Iterator[tuple[str, Callable[[str], Sound]]]:
@@ -199,5 +212,8 @@ def _is_uuid(value: str) -> bool:
     return True
 
 
-def _turned(value: str) -> str:
-    return value[::-1]
+def _nobodys(value: str) -> str:
+    """Of the same kind, and nobody's."""
+    if value.startswith("+"):
+        return "+61491570158"
+    return str(uuid4()) if _is_uuid(value) else value[::-1]

@@ -29,7 +29,7 @@ from services.notify.app import Settings, build
 from shared import log as logging
 from shared.bus.envelope import encode
 from shared.bus.memory import MemoryBus
-from shared.bus.outbox import write_event
+from shared.bus.outbox import write_events
 from shared.bus.port import Message
 from shared.db import Database
 from shared.ids import RandomIds
@@ -236,7 +236,7 @@ class Running:
 def database_of(notify: Running) -> Database:
     """notify's database, with nobody but the test at work in it."""
     return Database(
-        notify.settings.database_url, clock=notify.clock, ids=IDS, write_event=write_event, committed=lambda: None
+        notify.settings.database_url, clock=notify.clock, ids=IDS, write_events=write_events, committed=lambda: None
     )
 
 

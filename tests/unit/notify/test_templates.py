@@ -120,6 +120,13 @@ def test_what_is_no_host_binds_nothing(host: str) -> None:
     assert render_code("sms", host=host).text == render_code("sms").text
 
 
+@pytest.mark.parametrize("name", ["ACME Crates", "頂點箱業股份有限公司"])
+def test_whose_code_it_is_matters_more_than_what_fills_it_in(name: str) -> None:
+    text = render_code("sms", purpose="step_up", host="x" * 64, organisation=name).text
+    assert name[:4] in text
+    assert ("@" in text) == name.isascii()
+
+
 @given(st.text(max_size=200), st.sampled_from([*PURPOSES]), st.sampled_from(["", "id.acme.example", "x" * 64]))
 def test_an_sms_fits_whatever_the_organisation_is_called(name: str, purpose: str, host: str) -> None:
     text = render_code("sms", organisation=name, purpose=purpose, host=host).text

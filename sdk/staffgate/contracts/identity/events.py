@@ -92,7 +92,7 @@ class StaffImported(StaffEvent, frozen=True, kw_only=True):
 
 
 class StaffChanged(StaffEvent, frozen=True, kw_only=True):
-    """Of another type from now on."""
+    """Of another type, or with or without the portal, from now on."""
 
     type: ClassVar[str] = "identity.staff.changed.v1"
 

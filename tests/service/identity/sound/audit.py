@@ -7,9 +7,9 @@ from tests.service.identity.sound.world import Ground
 
 # Jane may do nothing: these answer her 403, and what is about one person 404.
 FORBIDDEN = frozenset(["export_account_log", "export_account_log_lines", "list_account_log", "verify_account_log"])
-HIDDEN = frozenset()
-FOR_PRODUCTS = frozenset()
-FOR_ENROLLING = frozenset()
+HIDDEN = frozenset[str]()
+FOR_PRODUCTS = frozenset[str]()
+FOR_ENROLLING = frozenset[str]()
 FRESH = frozenset(["export_account_log", "export_account_log_lines"])
 
 

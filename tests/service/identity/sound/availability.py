@@ -7,7 +7,7 @@ from tests.service.identity.conftest import log_in
 from tests.service.identity.sound.world import Ground
 
 # Jane may do nothing: these answer her 403, and what is about one person 404.
-FORBIDDEN = frozenset()
+FORBIDDEN = frozenset[str]()
 HIDDEN = frozenset(
     [
         "set_availability_of_staff",
@@ -17,7 +17,7 @@ HIDDEN = frozenset(
     ]
 )
 FOR_PRODUCTS = frozenset(["list_availability"])
-FOR_ENROLLING = frozenset()
+FOR_ENROLLING = frozenset[str]()
 
 _CHANNELS = {"online": ["phone", "webchat"], "away": ["email"]}
 

@@ -7,9 +7,9 @@ from tests.service.identity.sound.world import Ground
 
 # Jane may do nothing: these answer her 403, and what is about one person 404.
 FORBIDDEN = frozenset(["allow_number", "block_visitor", "drop_number", "list_blocked_visitors", "unblock_visitor"])
-HIDDEN = frozenset()
+HIDDEN = frozenset[str]()
 FOR_PRODUCTS = frozenset(["check_number", "check_visitor"])
-FOR_ENROLLING = frozenset()
+FOR_ENROLLING = frozenset[str]()
 
 
 class Lists(Ground):

@@ -8,10 +8,10 @@ from tests.service.identity.conftest import PASSWORD, SMS_INBOX_SECRET, log_in
 from tests.service.identity.sound.world import Ground
 
 # Jane may do nothing: these answer her 403, and what is about one person 404.
-FORBIDDEN = frozenset()
-HIDDEN = frozenset()
-FOR_PRODUCTS = frozenset()
-FOR_ENROLLING = frozenset()
+FORBIDDEN = frozenset[str]()
+HIDDEN = frozenset[str]()
+FOR_PRODUCTS = frozenset[str]()
+FOR_ENROLLING = frozenset[str]()
 
 
 class Logins(Ground):

@@ -17,8 +17,8 @@ FORBIDDEN = frozenset(
     ]
 )
 HIDDEN = frozenset(["accept_ownership", "decline_ownership", "show_ownership_offer"])
-FOR_PRODUCTS = frozenset()
-FOR_ENROLLING = frozenset()
+FOR_PRODUCTS = frozenset[str]()
+FOR_ENROLLING = frozenset[str]()
 FRESH = frozenset(["accept_ownership", "close_organisation", "offer_ownership"])
 
 

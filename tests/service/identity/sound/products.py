@@ -6,10 +6,10 @@ from tests.service.bad_input.sound import Sound
 from tests.service.identity.sound.world import Ground
 
 # Jane may do nothing: these answer her 403, and what is about one person 404.
-FORBIDDEN = frozenset()
-HIDDEN = frozenset()
+FORBIDDEN = frozenset[str]()
+HIDDEN = frozenset[str]()
 FOR_PRODUCTS = frozenset(["list_revocations"])
-FOR_ENROLLING = frozenset()
+FOR_ENROLLING = frozenset[str]()
 
 
 class Products(Ground):

@@ -7,10 +7,10 @@ from tests.service.identity.conftest import log_in
 from tests.service.identity.sound.world import Ground
 
 # Jane may do nothing: these answer her 403, and what is about one person 404.
-FORBIDDEN = frozenset()
+FORBIDDEN = frozenset[str]()
 HIDDEN = frozenset(["end_session_of_staff", "list_sessions_of_staff"])
-FOR_PRODUCTS = frozenset()
-FOR_ENROLLING = frozenset()
+FOR_PRODUCTS = frozenset[str]()
+FOR_ENROLLING = frozenset[str]()
 
 
 class Sessions(Ground):
