@@ -80,10 +80,10 @@ class Links:
         return expires_at
 
     async def _limit(self, tx: Tx, person: StaffRow, asked: bool, now: datetime) -> None:
-        """What strangers ask for uses up nothing of what administrators may send. Who has used the last one is there, and
-        need not wait for the next."""
+        """Administrators send one whenever they like, ten a day. What strangers ask for uses up nothing of that, and is held
+        to one a minute; who has used the last one is there, and need not wait for the next."""
         sent = await store.sent_since(tx, person.org, person.id, now - _MOST_PER, asked=asked)
-        if sent.last is not None and now - sent.last < _PAUSE:
+        if asked and sent.last is not None and now - sent.last < _PAUSE:
             wait = int((sent.last + _PAUSE - now).total_seconds()) + 1
             raise TooMany("link_just_sent", "A link was sent to this person a moment ago.", retry_after=wait)
         if sent.count >= _MOST:

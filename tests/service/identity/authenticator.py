@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
 ORIGIN, DOMAIN = "http://identity.test", "identity.test"
-ES256, EDDSA, ES384 = -7, -8, -35
+ES256, EDDSA, ES512 = -7, -8, -36
 _UP, _UV, _BE, _BS, _AT = 0x01, 0x04, 0x08, 0x10, 0x40
 
 
@@ -55,8 +55,8 @@ class Authenticator:
         self.user = base64url_to_bytes(options["user"]["id"])
         if said.algorithm == EDDSA:
             self.key = ed25519.Ed25519PrivateKey.generate()
-        elif said.algorithm == ES384:
-            self.key = ec.generate_private_key(ec.SECP384R1())
+        elif said.algorithm == ES512:
+            self.key = ec.generate_private_key(ec.SECP521R1())
         id = said.id or self.id
         key = cbor2.dumps(self._cose(said.algorithm))
         attested = bytes(16) + len(id).to_bytes(2, "big") + id + key
@@ -115,6 +115,6 @@ class Authenticator:
         if algorithm == EDDSA:
             return {1: 1, 3: EDDSA, -1: 6, -2: self.key.public_key().public_bytes_raw()}
         numbers = self.key.public_key().public_numbers()
-        curve, size = (2, 48) if algorithm == ES384 else (1, 32)
+        curve, size = (3, 66) if algorithm == ES512 else (1, 32)
         x, y = numbers.x.to_bytes(size, "big"), numbers.y.to_bytes(size, "big")
         return {1: 2, 3: algorithm, -1: curve, -2: x, -3: y}

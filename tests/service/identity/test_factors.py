@@ -295,8 +295,8 @@ async def test_two_administrators_who_reset_each_other_leave_one_with_a_factor(a
     await run_as_owner(identity, "UPDATE staff SET status = 'invited' WHERE id = $1", acme.owner_id)
     owner: Any = await asyncpg.connect(identity.owner_url)
     async with owner.transaction():
-        # Both are held up until both have come: neither has seen what the other does.
-        await owner.execute("SELECT FROM staff WHERE id = ANY($1) FOR UPDATE", [one.staff for one in both])
+        # The audit log comes last: neither is committed before both have looked.
+        await owner.execute("SELECT FROM audit_head WHERE org = $1 FOR UPDATE", acme.org)
         first, second = both
         acts = [
             asyncio.create_task(reset(acme, second, first.token)),

@@ -122,29 +122,15 @@ async def test_whoever_is_not_activated_gets_the_activation_link_instead(acme: A
 
 
 @pytest.mark.checklist("F03")
-async def test_links_go_out_once_a_minute_and_ten_times_a_day(acme: Acme) -> None:
+async def test_an_administrator_sends_a_link_whenever_they_like_ten_times_a_day(acme: Acme) -> None:
     identity, staff = acme.identity, await acme.add()
     send = f"/v1/staff/{staff}/activation-email"
     for _ in range(10):
         assert (await identity.post(send, token=acme.ray)).status == 202
-        hasty = await identity.post(send, token=acme.ray)
-        assert (hasty.status, hasty.json["type"]) == (429, "urn:staffgate:problem:link_just_sent")
-        assert 1 <= int(hasty.headers["Retry-After"]) <= 61
-        identity.clock.advance(seconds=61)
-        tokens = (await log_in_again(acme)).json
-        acme.ray = tokens["access_token"]
     over = await identity.post(send, token=acme.ray)
     assert (over.status, over.json["type"]) == (429, "urn:staffgate:problem:too_many_links")
+    assert int(over.headers["Retry-After"]) > 0
     assert len(await identity.told(contract.LinkIssued, 11)) == 11, "Ray's own, and ten of Jane's"
-
-
-async def log_in_again(acme: Acme) -> Answer:
-    """Ray, whose access token has expired meanwhile."""
-    identity, login = acme.identity, f"{acme.number}\\Ray"
-    started = await identity.post("/v1/login", {"login": login, "password": PASSWORD})
-    code = acme.app.at(identity.clock.now())
-    finish = {"transaction": started.json["transaction"], "factor": "totp", "code": code}
-    return await identity.post("/v1/login/finish", finish)
 
 
 @pytest.mark.checklist("F03")

@@ -19,7 +19,7 @@ from services.identity.ceremonies import Ceremonies, Refused, is_assertion, is_c
 from services.identity.store.passkeys import PasskeyRow
 from staffgate.contracts.identity import FactorKind, FactorRule, NoticeKind, SecurityPolicy
 from tests.conftest import FrozenClock
-from tests.service.identity.authenticator import DOMAIN, EDDSA, ES384, ORIGIN, Authenticator, Otherwise
+from tests.service.identity.authenticator import DOMAIN, EDDSA, ES512, ORIGIN, Authenticator, Otherwise
 from tests.service.identity.conftest import Acme, register, run_as_owner, until
 from tests.service.identity.possessions import (
     add_passkey,
@@ -57,7 +57,7 @@ AT_SHOWING = WRONG | {
     "no passkey that syncs any more": Otherwise(synced=False),
 }
 AT_MAKING = WRONG | {
-    "an algorithm not allowed": Otherwise(algorithm=ES384),
+    "an algorithm not allowed": Otherwise(algorithm=ES512),
     "an attestation that nobody asked for": Otherwise(format="apple"),
     "an endless id": Otherwise(id=bytes(1024)),
 }

@@ -124,8 +124,8 @@ async def test_a_session_of_somebody_else_is_not_there(acme: Acme) -> None:
         (f"/v1/staff/{jane.staff}/sessions/{uuid4()}", acme.ray),
     ):
         assert problem(await identity.ask("DELETE", path, token=token)) == (404, "not_found"), path
-    for staff in (jane.staff, uuid4()):
-        answer = await identity.ask("GET", f"/v1/staff/{staff}/sessions", token=other.ray)
+    for staff, token in ((jane.staff, other.ray), (uuid4(), other.ray), (jane.staff, luke.token)):
+        answer = await identity.ask("GET", f"/v1/staff/{staff}/sessions", token=token)
         assert problem(answer) == (404, "not_found")
     identity.authz.permit(luke.staff, "core.staff.view", over={jane.staff})
     assert len(await sessions(identity, luke.token, f"/v1/staff/{jane.staff}/sessions")) == 1

@@ -137,8 +137,7 @@ async def test_an_sms_is_bound_to_its_site(notify: Running) -> None:
     await notify.publish(code_issued(notify.clock, purpose="step_up", host="id.acme.example"))
     (sms,) = await until(lambda: notify.gateway.sent)
     assert sms["Body"] == (
-        "82461937 is your ACME Crates security code, good for 10 min. Never share it.\n"
-        "@id.acme.example #82461937"
+        "82461937 is your ACME Crates security code, good for 10 min. Never share it.\n@id.acme.example #82461937"
     )
 
 
