@@ -90,6 +90,7 @@ class Operation:
         self.callers = _callers(self.types.get("caller"))
         # Whoever takes the key as an argument sees to it, within the transaction of what it is for.
         self._repeatable = method == hdrs.METH_POST and "idempotency_key" not in self.types
+        self._takes_body = not {"body", "form", "content"}.isdisjoint(self.types)
         self.in_path = re.findall(r"{(\w+)}", path)
         self._body = msgspec.json.Decoder(self.types["body"]) if "body" in self.types else None
         self.content: Content | None = get_args(self.types["content"])[1] if "content" in self.types else None
@@ -152,6 +153,8 @@ class Operation:
             arguments["form"] = await self._form(request)
         if self.content is not None:
             arguments["content"] = await received(request, self.content)
+        if not self._takes_body and (await _body(request)).strip() not in (b"", b"{}"):
+            raise Malformed("body_not_wanted", "This operation takes no body: what is said in one would be passed over.")
         return self._answer(await self.handler(service, **arguments))
 
     async def _caller(self, authenticate: Authenticate, request: web.Request) -> Caller:

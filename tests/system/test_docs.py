@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "tutorial" / "first-hour.md",
-    *(ROOT / "docs" / "how-to" / f"{name}.md" for name in ("administer", "ask-authz", "filter-rows")),
+    *(ROOT / "docs" / "how-to" / f"{name}.md" for name in ("administer", "staff", "ask-authz", "filter-rows")),
 )
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "=== step {} ==="
@@ -28,7 +28,7 @@ _VARIES = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID"),
     (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME"),
     (r"ORG-[A-Z0-9]{8}", "NUMBER"),
-    (r'"(access|refresh)_token":"[^"]+"', r'"\1_token":"TOKEN"'),
+    (r'"(access_token|refresh_token|device)":"[^"]+"', r'"\1":"TOKEN"'),
     (r'"revision":\d+', '"revision":N'),
 )
 

@@ -134,8 +134,10 @@ async def with_the_app(identity: Running, acme: Acme, started: Answer) -> Answer
 async def test_the_owner_gets_in_from_elsewhere_with_a_strong_factor_and_it_is_told(acme: Acme) -> None:
     identity = acme.identity
     weak = contract.FactorRule(allowed=[contract.FactorKind.TOTP, contract.FactorKind.EMAIL])
+    at_home = await with_the_app(identity, acme, await attempt(identity, f"{acme.number}\\Ray"))
+    told = await told_of(identity, acme.owner_id)
     await set_policy(acme, contract.SecurityPolicy(administrators=weak, networks=[ELSEWHERE]))
-    started = await attempt(identity, f"{acme.number}\\Ray")
+    started = await attempt(identity, f"{acme.number}\\Ray", device=at_home.json["device"])
     assert [factor["kind"] for factor in started.json["factors"]] == ["totp"], "e-mail would do at home"
     ask = {"transaction": started.json["transaction"], "factor": "email"}
     assert (await identity.post("/v1/login/codes", ask)).status == 422
@@ -145,7 +147,7 @@ async def test_the_owner_gets_in_from_elsewhere_with_a_strong_factor_and_it_is_t
     assert (await identity.ask("GET", "/v1/organisation/security", token=token)).status == 200
     refresh = {"grant_type": "refresh_token", "refresh_token": tokens.json["refresh_token"]}
     assert (await identity.ask("POST", "/oauth/token", data=refresh)).status == 200
-    assert (await told_of(identity, acme.owner_id))[-1] == "new_device"
+    assert await told_of(identity, acme.owner_id) == [*told, "new_device"], "of a known device, too"
     rows = await run_as_owner(
         identity, "SELECT body FROM audit WHERE org = $1 AND event = 'authn_login_success' ORDER BY number DESC",
         acme.org,

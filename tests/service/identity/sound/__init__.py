@@ -18,7 +18,21 @@ from tests.service.identity.sound import (
     staff,
 )
 
-_PARTS = (audit, availability, factors, links, lists, logins, me, organisations, products, security, sessions, staff, imports)
+_PARTS = (
+    audit,
+    availability,
+    factors,
+    links,
+    lists,
+    logins,
+    me,
+    organisations,
+    products,
+    security,
+    sessions,
+    staff,
+    imports,
+)
 FORBIDDEN = frozenset[str]().union(*(part.FORBIDDEN for part in _PARTS))
 HIDDEN = frozenset[str]().union(*(part.HIDDEN for part in _PARTS))
 FOR_PRODUCTS = frozenset[str]().union(*(part.FOR_PRODUCTS for part in _PARTS))
