@@ -43,8 +43,8 @@ from tests.conftest import fresh_database
 from tests.service.identity.conftest import FACTOR, PASSWORD, Running, running
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # noqa: S105 - of everybody here
-NUMBER = "ORG-BENCHMRK"
-AT_ONCE = 4  # logins at a time: enough that the hashing threads never wait
+ORGANISATIONS = 50  # each has an audit log of its own, whose entries are written one after the other
+AT_ONCE = 12  # logins at a time: enough that the hashing threads never wait
 FLOOD = 64
 CORES = os.cpu_count() or 1
 
@@ -54,19 +54,24 @@ CORES = os.cpu_count() or 1
 
 async def people(identity: Running, count: int) -> None:
     """Active, each with the app; one password, because hashing thousands of them is not what is measured."""
-    ids, opener, org = RandomIds(), Opener(json.dumps(FACTOR)), RandomIds().uuid()
+    ids, opener = RandomIds(), Opener(json.dumps(FACTOR))
     hashed = await Passwords().hash(PASSWORD)
     owner: Any = await asyncpg.connect(identity.owner_url)
-    await owner.execute(
-        "INSERT INTO organisation (org, name, number, created_at) VALUES ($1, 'B', $2, now())", org, NUMBER
-    )
-    await owner.execute("INSERT INTO organisation_name (key, org, kind) VALUES ($1, $2, 'number')", NUMBER.lower(), org)
-    await owner.execute("INSERT INTO audit_head VALUES ($1, 0, '')", org)
+    orgs = [ids.uuid() for _ in range(ORGANISATIONS)]
+    for at, org in enumerate(orgs):
+        named = f"ORG-{at}"
+        await owner.execute(
+            "INSERT INTO organisation (org, name, number, created_at) VALUES ($1, $2, $2, now())", org, named
+        )
+        await owner.execute(
+            "INSERT INTO organisation_name (key, org, kind) VALUES ($1, $2, 'number')", named.lower(), org
+        )
+        await owner.execute("INSERT INTO audit_head VALUES ($1, 0, '')", org)
     rows = []
     for number in range(count):
         id = ids.uuid()
         sealed = opener.seal(SECRET.encode(), str(id))
-        rows.append((org, id, f"jane{number}", f"jane{number}@acme.example", hashed, sealed))
+        rows.append((orgs[number % ORGANISATIONS], id, f"jane{number}", f"jane{number}@acme.example", hashed, sealed))
     await owner.executemany(
         "INSERT INTO staff (org, id, type, status, username, username_key, name, email, email_confirmed_at,"
         " default_level, route_anywhere, password_hash, password_changed_at, totp_sealed, totp_confirmed_at, created_at)"
@@ -83,7 +88,7 @@ async def people(identity: Running, count: int) -> None:
 async def log_in(session: aiohttp.ClientSession, url: str, number: int, password: str = PASSWORD) -> int:
     """The status of the last answer."""
     async with session.post(
-        f"{url}/v1/login", json={"login": f"{NUMBER}\\jane{number}", "password": password}
+        f"{url}/v1/login", json={"login": f"ORG-{number % ORGANISATIONS}\\jane{number}", "password": password}
     ) as begun:
         if begun.status != 200:
             return begun.status

@@ -32,7 +32,14 @@ def key(name: str) -> str:
 
 def skeleton(name: str) -> str:
     """What is left when letters that look alike are one. Two organisations never have usernames of one skeleton."""
-    bare = "".join(one for one in unicodedata.normalize("NFKD", key(name)) if not unicodedata.combining(one))
+    look = name
+    while (again := _looks(key(look))) != look:
+        look = again
+    return look
+
+
+def _looks(folded: str) -> str:
+    bare = "".join(one for one in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(one))
     look = bare.translate(_LOOKALIKES)
     for pair, one in _LOOKALIKE_PAIRS:
         look = look.replace(pair, one)

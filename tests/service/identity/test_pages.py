@@ -97,7 +97,6 @@ async def test_a_page_can_be_used_by_everybody(acme: Acme) -> None:
             assert 'minlength="8" maxlength="256"' in text
 
 
-@pytest.mark.checklist("K05")
 async def test_a_name_on_a_page_is_text_and_nothing_else(acme: Acme) -> None:
     name = "Laya & 'Co' \"x\" {{ 7 * 7 }}"
     token = await activation_link(acme, await acme.add("Laya", name=name))
