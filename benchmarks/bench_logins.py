@@ -33,7 +33,7 @@ import structlog
 import uvloop
 
 from deploy.local.postgres import Postgres
-from services.identity.passwords import Passwords
+from services.identity.password.passwords import Passwords
 from shared.clock import SystemClock
 from shared.db import Tx
 from shared.db.pool import Database

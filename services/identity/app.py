@@ -13,48 +13,48 @@ import aiohttp
 from aiohttp import web
 from msgspec import Meta
 
-from services.identity.admission import Admission
 from services.identity.api import api
-from services.identity.availability import Availabilities
-from services.identity.blocklist import Visitors
-from services.identity.closing import Closing
-from services.identity.contacts import Contacts
 from services.identity.cursors import Cursors
-from services.identity.devices import Devices
-from services.identity.edits import Edits
-from services.identity.erasure import Erasure
 from services.identity.events import HANDLERS
-from services.identity.exports import Exports
-from services.identity.imports.importer import Importer
-from services.identity.imports.sending import Imports
-from services.identity.imports.work import Work
-from services.identity.keys import Keys, Signer
-from services.identity.lifecycle import Lifecycle
-from services.identity.links import Links
-from services.identity.locks import Locks
-from services.identity.logins import Logins
+from services.identity.factor.secondfactors import read_ceremonies, second_factors
+from services.identity.log.trail import Trail
+from services.identity.login.admission import Admission
+from services.identity.login.devices import Devices
+from services.identity.login.locks import Locks
+from services.identity.login.logins import Logins
+from services.identity.login.networks import read_floor
+from services.identity.login.passwordless import Passwordless
+from services.identity.login.throttle import Throttle
 from services.identity.messages import Messages
-from services.identity.networks import read_floor
-from services.identity.numbers import Numbers
-from services.identity.organisations import Organisations
-from services.identity.own_password import OwnPassword
-from services.identity.ownership import Ownership
-from services.identity.passwordless import Passwordless
-from services.identity.passwords import Passwords, read_pepper
-from services.identity.permits import OwnToken, Permits
-from services.identity.products import Products, read_products
+from services.identity.organisation.blocklist import Visitors
+from services.identity.organisation.closing import Closing
+from services.identity.organisation.numbers import Numbers
+from services.identity.organisation.organisations import Organisations
+from services.identity.organisation.ownership import Ownership
+from services.identity.organisation.security import Security
+from services.identity.password.links import Links
+from services.identity.password.own_password import OwnPassword
+from services.identity.password.passwords import Passwords, read_pepper
+from services.identity.password.resets import Resets
 from services.identity.replies import KeptReplies
-from services.identity.resets import Resets
-from services.identity.roster import Roster
 from services.identity.rounds import Round
-from services.identity.secondfactors import read_ceremonies, second_factors
-from services.identity.security import Security
 from services.identity.service import Identity
-from services.identity.sessions import Sessions
-from services.identity.staff import StaffAccounts
-from services.identity.throttle import Throttle
-from services.identity.trail import Trail
-from services.identity.weblinks import Weblinks
+from services.identity.session.keys import Keys, Signer
+from services.identity.session.products import Products, read_products
+from services.identity.session.sessions import Sessions
+from services.identity.staff.accounts import StaffAccounts
+from services.identity.staff.availability import Availabilities
+from services.identity.staff.contacts import Contacts
+from services.identity.staff.edits import Edits
+from services.identity.staff.erasure import Erasure
+from services.identity.staff.exports import Exports
+from services.identity.staff.imports.importer import Importer
+from services.identity.staff.imports.sending import Imports
+from services.identity.staff.imports.work import Work
+from services.identity.staff.lifecycle import Lifecycle
+from services.identity.staff.permits import OwnToken, Permits
+from services.identity.staff.roster import Roster
+from services.identity.staff.weblinks import Weblinks
 from shared.bus.consumer import Consumer
 from shared.bus.port import Bus
 from shared.bus.topology import IDENTITY_PLACEMENTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.identity import placements
+from services.identity.staff import placements
 from shared.bus.consumer import Handler
 from staffgate.contracts.authz import PlacementsChanged
 from staffgate.contracts.event import Event

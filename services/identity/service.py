@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.identity.availability import Availabilities
-from services.identity.blocklist import Visitors
-from services.identity.closing import Closing
-from services.identity.contacts import Contacts
-from services.identity.edits import Edits
-from services.identity.exports import Exports
-from services.identity.imports.importer import Importer
-from services.identity.imports.sending import Imports
-from services.identity.keys import Keys, Signer
-from services.identity.lifecycle import Lifecycle
-from services.identity.links import Links
-from services.identity.locks import Locks
-from services.identity.logins import Logins
-from services.identity.numbers import Numbers
-from services.identity.organisations import Organisations
-from services.identity.own_password import OwnPassword
-from services.identity.ownership import Ownership
-from services.identity.passwordless import Passwordless
-from services.identity.products import Products
-from services.identity.resets import Resets
-from services.identity.roster import Roster
-from services.identity.secondfactors import SecondFactors
-from services.identity.security import Security
-from services.identity.sessions import Sessions
-from services.identity.staff import StaffAccounts
-from services.identity.trail import Trail
-from services.identity.weblinks import Weblinks
+from services.identity.factor.secondfactors import SecondFactors
+from services.identity.log.trail import Trail
+from services.identity.login.locks import Locks
+from services.identity.login.logins import Logins
+from services.identity.login.passwordless import Passwordless
+from services.identity.organisation.blocklist import Visitors
+from services.identity.organisation.closing import Closing
+from services.identity.organisation.numbers import Numbers
+from services.identity.organisation.organisations import Organisations
+from services.identity.organisation.ownership import Ownership
+from services.identity.organisation.security import Security
+from services.identity.password.links import Links
+from services.identity.password.own_password import OwnPassword
+from services.identity.password.resets import Resets
+from services.identity.session.keys import Keys, Signer
+from services.identity.session.products import Products
+from services.identity.session.sessions import Sessions
+from services.identity.staff.accounts import StaffAccounts
+from services.identity.staff.availability import Availabilities
+from services.identity.staff.contacts import Contacts
+from services.identity.staff.edits import Edits
+from services.identity.staff.exports import Exports
+from services.identity.staff.imports.importer import Importer
+from services.identity.staff.imports.sending import Imports
+from services.identity.staff.lifecycle import Lifecycle
+from services.identity.staff.roster import Roster
+from services.identity.staff.weblinks import Weblinks
 
 
 @dataclass(frozen=True)

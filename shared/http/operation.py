@@ -154,7 +154,9 @@ class Operation:
         if self.content is not None:
             arguments["content"] = await received(request, self.content)
         if not self._takes_body and (await _body(request)).strip() not in (b"", b"{}"):
-            raise Malformed("body_not_wanted", "This operation takes no body: what is said in one would be passed over.")
+            raise Malformed(
+                "body_not_wanted", "This operation takes no body: what is said in one would be passed over."
+            )
         return self._answer(await self.handler(service, **arguments))
 
     async def _caller(self, authenticate: Authenticate, request: web.Request) -> Caller:

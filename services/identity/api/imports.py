@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from services.identity.imports import template
 from services.identity.service import Identity
+from services.identity.staff.imports import template
 from shared.http.files import Content, Csv
 from shared.http.operation import Api
 from staffgate.contracts import identity as contract

@@ -7,7 +7,7 @@ from uuid import UUID
 from aiohttp import web
 
 from services.identity import pages
-from services.identity.links import ACTIVATING
+from services.identity.password.links import ACTIVATING
 from services.identity.service import Identity
 from shared.errors import Refusal
 from shared.http.operation import Api

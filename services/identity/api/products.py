@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.identity import metadata
 from services.identity.service import Identity
+from services.identity.session import metadata
 from shared.http.operation import Api, Cacheable
 from staffgate.contracts import identity as contract
 from staffgate.contracts.caller import Product

@@ -6,8 +6,8 @@ import jinja2
 import msgspec
 from aiohttp import web
 
-from services.identity.links import Invitation
-from services.identity.weblinks import Card
+from services.identity.password.links import Invitation
+from services.identity.staff.weblinks import Card
 from staffgate.contracts.identity import Activated, EmailConfirmed, PasswordSet
 
 _templates = jinja2.Environment(

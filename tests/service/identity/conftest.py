@@ -22,7 +22,7 @@ from argon2 import PasswordHasher
 from joserfc.jwk import OKPKey
 
 from services.identity.app import Settings, build
-from services.identity.passwords import Passwords
+from services.identity.password.passwords import Passwords
 from shared.bus.envelope import decode, open_envelope
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Message

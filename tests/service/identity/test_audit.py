@@ -20,9 +20,9 @@ import asyncpg
 import pytest
 import structlog
 
-from services.identity import chain, trail
-from services.identity.chain import Break, End, Link
-from services.identity.imports.cells import plain
+from services.identity.log import chain, trail
+from services.identity.log.chain import Break, End, Link
+from services.identity.staff.imports.cells import plain
 from shared import log
 from tests.service.bad_input import raw
 from tests.service.identity.conftest import (

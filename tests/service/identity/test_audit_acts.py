@@ -18,8 +18,8 @@ import pytest
 import pytest_asyncio
 
 from services.identity.api import api
-from services.identity.audit import Act, Entry
-from services.identity.erasure import Erasure
+from services.identity.log.audit import Act, Entry
+from services.identity.staff.erasure import Erasure
 from shared.bus.outbox import write_events
 from shared.db import Database
 from shared.http.openapi import document

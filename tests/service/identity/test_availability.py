@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.identity.availability import Availabilities
+from services.identity.staff.availability import Availabilities
 from shared.bus.outbox import write_events
 from shared.db import Database
 from shared.ids import RandomIds

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from services.identity import closing
+from services.identity.organisation import closing
 from shared.bus.outbox import write_events
 from shared.db import Database
 from shared.ids import RandomIds

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.identity import codes, totp
+from services.identity.factor import codes, totp
 from staffgate.contracts import identity as contract
 from staffgate.contracts.identity import FactorKind, FactorRule, SecurityPolicy
 from tests.service.identity.conftest import Acme, Answer, Running, confirm_mobile, run_as_owner

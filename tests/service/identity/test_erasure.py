@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from services.identity.erasure import Erasure
+from services.identity.staff.erasure import Erasure
 from services.identity.store import erasure as store
 from shared.bus.outbox import write_events
 from shared.db import Database
@@ -118,7 +118,7 @@ async def test_each_is_written_down_by_id_alone_and_once(acme: Acme, db: Databas
 
 
 async def test_many_are_erased_in_small_steps(acme: Acme, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.identity.erasure._BATCH", 2)
+    monkeypatch.setattr("services.identity.staff.erasure._BATCH", 2)
     people = [await deleted(acme, f"Jane{n}", extension=str(n)) for n in range(5)]
     acme.identity.clock.advance(days=DAYS)
     await swept(db)

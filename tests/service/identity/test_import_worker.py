@@ -16,10 +16,10 @@ from uuid import UUID
 
 import pytest
 
-from services.identity.imports import importer
-from services.identity.imports.importer import Importer
-from services.identity.imports.sending import KEPT
-from services.identity.imports.work import Stopped, Work
+from services.identity.staff.imports import importer
+from services.identity.staff.imports.importer import Importer
+from services.identity.staff.imports.sending import KEPT
+from services.identity.staff.imports.work import Stopped, Work
 from shared.clock import SystemClock
 from staffgate.contracts import identity as contract
 from tests.service.identity.conftest import (

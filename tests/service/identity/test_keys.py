@@ -23,9 +23,9 @@ import structlog
 from joserfc import jws
 
 from deploy.local.databases import Urls
-from services.identity import keys as module
 from services.identity.app import MIGRATIONS, Settings, build, signing_keys
-from services.identity.keys import Keys
+from services.identity.session import keys as module
+from services.identity.session.keys import Keys
 from services.identity.store import keys as store
 from shared import log as logging
 from shared.bus.memory import MemoryBus

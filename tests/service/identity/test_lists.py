@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.identity import blocklist, numbers
+from services.identity.organisation import blocklist, numbers
 from tests.service.identity.conftest import SMS_INBOX_SECRET, Acme, Answer, register, run_as_owner, sign_in
 
 NUMBER = "+61 491 570 006"

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from services.identity.passwords import Passwords
+from services.identity.password.passwords import Passwords
 from shared.db import Tx
 from staffgate.contracts import identity as contract
 from tests.conftest import fresh_database

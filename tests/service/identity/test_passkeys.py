@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
-from services.identity.ceremonies import Ceremonies, Refused, is_assertion, is_creation
+from services.identity.factor.ceremonies import Ceremonies, Refused, is_assertion, is_creation
 from services.identity.store.passkeys import PasskeyRow
 from staffgate.contracts.identity import FactorKind, FactorRule, NoticeKind, SecurityPolicy
 from tests.conftest import FrozenClock

@@ -11,7 +11,7 @@ import pytest
 from argon2 import extract_parameters
 
 from services.identity.api import api
-from services.identity.passwords import Passwords
+from services.identity.password.passwords import Passwords
 from shared.http.openapi import document
 from staffgate.contracts import identity as contract
 from staffgate.contracts.identity import NoticeKind

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.identity.security import changes, deviations
+from services.identity.organisation.security import changes, deviations
 from staffgate.contracts import identity as contract
 from tests.service.identity.conftest import Acme, Answer, log_in, register, run_as_owner, sign_in
 from tests.service.identity.states import ELSEWHERE, coming_from, set_policy

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from services.identity.throttle import ACCOUNT, NETWORK, ORGANISATION, Throttle
+from services.identity.login.throttle import ACCOUNT, NETWORK, ORGANISATION, Throttle
 from staffgate.contracts import identity as contract
 from tests.service.identity.conftest import PASSWORD, Acme, Answer, Running, register, run_as_owner, running
 from tests.service.identity.states import coming_from

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.identity.passwords import Passwords
+from services.identity.password.passwords import Passwords
 from tests.service.identity.conftest import register, running
 from tests.service.identity.states import refused_states
 from tests.service.identity.test_login import attempt

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import structlog
 
-from services.identity.products import read_products
+from services.identity.session.products import read_products
 from shared import log as logging
 from staffgate.access import AUDIENCE, LIFETIME
 from staffgate.contracts import identity as contract

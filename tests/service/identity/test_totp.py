@@ -11,7 +11,7 @@ import pyotp
 import pytest
 import segno
 
-from services.identity.totp import _matching_step
+from services.identity.factor.totp import _matching_step
 from tests.service.identity.conftest import FACTOR, Acme, run_as_owner
 from tests.service.identity.possessions import (
     add_app,

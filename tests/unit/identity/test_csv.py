@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.identity.imports import template
-from services.identity.imports.cells import neutral, plain, written
-from services.identity.imports.reading import MOST_ROWS, Row, read
+from services.identity.staff.imports import template
+from services.identity.staff.imports.cells import neutral, plain, written
+from services.identity.staff.imports.reading import MOST_ROWS, Row, read
 from shared.errors import Invalid, Malformed, Refusal
 from staffgate.contracts.identity import COLUMNS
 

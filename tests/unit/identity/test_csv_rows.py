@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity.imports.checking import Checked, check
+from services.identity.staff.imports.checking import Checked, check
 from services.identity.store.staff import NewStaff
 from shared.ids import RandomIds
 from staffgate.contracts.caller import Person, StaffType

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.identity.app import Settings, password_hashing
-from services.identity.passwords import Passwords, read_pepper
+from services.identity.password.passwords import Passwords, read_pepper
 from shared.errors import Unavailable
 
 FAST = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity.strength import require_strength
+from services.identity.password.strength import require_strength
 from shared.errors import Invalid
 
 KNOWN = ["Jane", "AcmeCrates", "ORG-2B3C4D5F", "staffgate", "ACME", "Crates"]

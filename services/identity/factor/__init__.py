@@ -1,0 +1,1 @@
+"""Second factors: having them, and showing them."""

@@ -1,0 +1,1 @@
+"""The organisation itself: its owner, its settings, its lists."""

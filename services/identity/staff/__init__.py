@@ -1,0 +1,1 @@
+"""Staff accounts, from added to erased."""
