@@ -104,14 +104,14 @@ def build(
     passwords: Passwords | None = None,
 ) -> Service:  # fmt: skip
     db, relay = open_database(settings, bus, clock, ids)
-    permits = Permits()
+    permits, replies = Permits(), KeptReplies(db, Opener(settings.factor_key))
     identity = _identity(settings, db, passwords or password_hashing(settings), permits)
     if role != Role.HTTP:
         bus.consume(IDENTITY_PLACEMENTS, Consumer(IDENTITY_PLACEMENTS, db, HANDLERS).handle)
     return assemble(
         "identity",
         settings,
-        routes=_routes(settings, db, identity) if role != Role.WORKER else [],
+        routes=_routes(identity, replies) if role != Role.WORKER else [],
         # Whoever commits may have to carry, and tells the one that does: nothing is to wait for a poll.
         parts=[
             migrated(settings, MIGRATIONS),
@@ -120,7 +120,7 @@ def build(
             _asking(permits, settings.authz_url, OwnToken(identity.signer, db.clock)),
             *([Erasure(db, settings.erase_days).round.running()] if role != Role.HTTP else []),
             *([identity.closing.round.running(), _gone(identity).running()] if role != Role.HTTP else []),
-            *([identity.importer.running()] if role != Role.HTTP else []),
+            *([identity.importer.running(), replies.round.running()] if role != Role.HTTP else []),
             connected(bus),
             relayed(relay),
             identity.resets.answering(),
@@ -130,8 +130,7 @@ def build(
     )
 
 
-def _routes(settings: Settings, db: Database, identity: Identity) -> list[web.RouteDef]:
-    replies = KeptReplies(db, Opener(settings.factor_key))
+def _routes(identity: Identity, replies: KeptReplies) -> list[web.RouteDef]:
     return api_routes("identity", api, identity, identity.sessions.authenticate, replies)
 
 

@@ -109,7 +109,8 @@ class Resets:
         await self._throttle.forgive(tx, person)
 
     async def send_link(self, caller: Person, id: UUID) -> PasswordLinkSent:
-        """By somebody who administers the person, and who never sees nor sets the password."""
+        """By somebody who administers the person, and who never sees nor sets the password. Whoever is signed in as that
+        person is out with it; the old password is good until there is a new one."""
         await self._permits.require_over(caller, "edit", id)
         now = self._db.clock.now()
         async with self._db.begin(caller.org) as tx:
@@ -123,6 +124,9 @@ class Resets:
             if purpose is None:
                 raise Conflict("not_active", "This account can't log in, so it has no use for a password.")
             expires_at = await self._links.send(tx, person, organisation, purpose)
+            if purpose is LinkPurpose.RESET and id != caller.staff:
+                await self._sessions.end_all(tx, caller.org, id, "password_reset")
+                await login_store.end_logins_of(tx, caller.org, id, now)
             act = Act.RESET_ASKED if purpose is LinkPurpose.RESET else Act.ACTIVATION_SENT
             audit.note(tx, caller.org, act, by=caller, about=id)
             count = await self._count(tx, person, purpose)

@@ -458,3 +458,14 @@ def _members(part: Any) -> list[tuple[str, Any]]:
     if isinstance(part, dict):
         return [*part.items(), *(found for value in part.values() for found in _members(value))]
     return [found for one in part for found in _members(one)] if isinstance(part, list) else []
+
+
+@pytest.mark.checklist("G03", "B09")
+async def test_whoever_an_administrator_sends_a_password_link_is_out_at_once(acme: Acme) -> None:
+    """Somebody else may be signed in as them: that is what such links are sent for."""
+    identity, luke = acme.identity, await acme.add("Luke")
+    tokens = (await log_in(identity, await acme.activate(luke))).json
+    assert (await identity.post(f"/v1/staff/{luke}/password-link", token=acme.ray)).status == 202
+    assert (await identity.ask("GET", "/v1/me", token=tokens["access_token"])).status == 401
+    grant = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    assert (await identity.ask("POST", "/oauth/token", data=grant)).status == 400
