@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
+from typing import Any, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
 import aiohttp
 
 from staffgate.client.transport import Transport
-from staffgate.contracts.identity import KeySet, Revocations, Tokens
+from staffgate.contracts.identity import (
+    Availability,
+    AvailabilityList,
+    CheckNumber,
+    CheckVisitor,
+    KeySet,
+    NumberChecked,
+    NumberPurpose,
+    Revocations,
+    Tokens,
+    VisitorChecked,
+    WeblinkAddressee,
+)
+
+T = TypeVar("T")
 
 
 class IdentityClient:
@@ -35,3 +52,30 @@ class IdentityClient:
         """Sessions that ended while a token of theirs may be unexpired: what a late joiner has missed."""
         answer = await self._transport.ask("GET", "/v1/revocations", Revocations, token=await self.token())
         return answer.sessions
+
+    # --- what products have to know of staff and visitors ------------------------------------------------------
+
+    async def availability(self, org: UUID, staff: Collection[UUID]) -> list[Availability]:
+        """Who of these (100 at most) takes enquiries now, and on which channels. Later changes come as events."""
+        params = {"org": str(org), "staff": ",".join(map(str, staff))}
+        path = "/v1/availability"
+        return (await self._ask("GET", path, AvailabilityList, params=params)).availability
+
+    async def number_allowed(self, org: UUID, number: str, purpose: NumberPurpose) -> bool:
+        """May staff of this organisation appear with this number, as caller or as sender of SMS?"""
+        asked = CheckNumber(org=org, number=number, purpose=purpose)
+        return (await self._ask("POST", "/v1/numbers/check", NumberChecked, body=asked, safe=True)).allowed
+
+    async def visitor_blocked(
+        self, org: UUID, *, number: str | None = None, email: str | None = None, ip: str | None = None
+    ) -> bool:
+        """Is this visitor turned away, by any of what is known of them?"""
+        asked = CheckVisitor(org=org, number=number, email=email, ip=ip)
+        return (await self._ask("POST", "/v1/visitors/check", VisitorChecked, body=asked, safe=True)).blocked
+
+    async def addressee(self, weblink: str) -> WeblinkAddressee:
+        """Whom a weblink leads to; Refused with `not_found` where it leads nowhere (any more)."""
+        return await self._ask("GET", f"/v1/weblinks/{quote(weblink, safe='')}", WeblinkAddressee)
+
+    async def _ask(self, method: str, path: str, kind: type[T], **options: Any) -> T:
+        return await self._transport.ask(method, path, kind, token=await self.token(), **options)
