@@ -14,11 +14,12 @@ from tests.system.platform import Platform
 async def test_a_service_that_is_stopped_answers_what_it_was_asked_before(platform: Platform, story: Story) -> None:
     await story.register()
     # Each costs a password hash of 25 ms on two threads: when the first is answered, the others are under way.
-    wrong = {"login": "AcmeCrates\\Nobody", "password": "not the password"}
+    # Each is another name, for whoever tries one too often is told to wait.
+    wrong = [{"login": f"AcmeCrates\\Nobody{n}", "password": "not the password"} for n in range(30)]
     connector = aiohttp.TCPConnector(limit=30)
     async with aiohttp.ClientSession(connector=connector) as session:
         identity = platform.door(session, "identity")
-        asked = [asyncio.create_task(identity.ask("POST", "/v1/login", json=wrong)) for _ in range(30)]
+        asked = [asyncio.create_task(identity.ask("POST", "/v1/login", json=one)) for one in wrong]
         await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         assert not all(task.done() for task in asked)
         stopping = asyncio.to_thread(platform.processes["identity"].stop, signal.SIGTERM)
