@@ -26,8 +26,8 @@ from deploy.local.keys import Keys
 # What the administrator sends: method, what comes after /v1/staff/{id}, and the status of having done it.
 ACTS = {
     "suspend": ("POST", "/suspend", 200),
-    "delete": ("DELETE", "", 200),
-    "force logout": ("POST", "/logout", 200),
+    "delete": ("DELETE", "", 204),
+    "force logout": ("POST", "/logout", 204),
     "password reset": ("POST", "/password-link", 202),
 }
 

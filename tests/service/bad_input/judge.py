@@ -123,12 +123,14 @@ class Judge:
             return response.status, response.content_type, (await response.read()).decode(), response.headers
 
     async def snapshot(self) -> Snapshot:
-        """Every row of every table, as a digest; of the outbox the number, for the relay marks what it has carried."""
+        """Of every table how many rows there are, and the newest transaction that wrote one: whatever is inserted, changed
+        or deleted moves one of them, and nothing has to be read but headers. (Digests of all rows took ten times as long.)
+        Of the outbox the number alone, for the relay marks what it has carried."""
         if not self._tables:
             rows = await self._owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
             self._tables = sorted({row["tablename"] for row in rows} - {"migration", "outbox"})
         parts = [
-            f"SELECT '{table}', count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t"
+            f"SELECT '{table}', count(*), coalesce(max(xmin::text::bigint), 0)::text FROM {table}"
             + _COUNTED.get(table, "")
             for table in self._tables
         ]

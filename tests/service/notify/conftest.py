@@ -222,6 +222,14 @@ class Running:
 
         return await until(there)  # type: ignore[no-any-return]
 
+    async def tried(self, id: UUID) -> asyncpg.Record:
+        """This delivery, once somebody has tried to send it."""
+
+        async def there() -> asyncpg.Record | None:
+            return await self.owner.fetchrow("SELECT * FROM delivery WHERE id = $1 AND last_answer IS NOT NULL", id)
+
+        return await until(there)  # type: ignore[no-any-return]
+
     def token(self, staff: UUID, type: StaffType, org: UUID = ACME) -> str:
         now = int(self.clock.now().timestamp())
         claims = {
