@@ -54,6 +54,13 @@ async def reset_link(acme: Acme, staff: UUID) -> str:
     return await next_link(acme.identity, before)
 
 
+async def own_reset_link(identity: Running, login: str) -> str:
+    """Asked for by the person, who may be signed in meanwhile."""
+    before = len(identity.heard.of(contract.LinkIssued))
+    assert (await ask_for_reset(identity, login)).status == 202
+    return await next_link(identity, before)
+
+
 async def email_link(identity: Running, token: str, email: str = "jane@elsewhere.example") -> str:
     before = len(identity.heard.of(contract.LinkIssued))
     answer = await identity.ask("PUT", "/v1/me/email", json={"email": email}, token=token)

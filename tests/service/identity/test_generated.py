@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.identity.conftest import SMS_INBOX_SECRET, Acme, log_in
+from tests.service.identity.conftest import SMS_INBOX_SECRET, Acme, register
 from tests.service.identity.sound import FOR_PRODUCTS
 
 # They end the session that asks, and with it the rest of the run; each is asked for by itself.
 EXAMPLES = 100 if os.environ.get("STAFFGATE_LONG") else 5
-ENDING = ("log_out",)
+ENDING = ("log_out", "set_security")
 # What is not acceptable for what stands in the database can't be seen in a document: positive_data_acceptance is left out.
 CHECKS = (
     "not_a_server_error",
@@ -55,7 +55,7 @@ async def test_generated_requests_find_nothing(acme: Acme, tmp_path: Path) -> No
     found = await generated(acme.identity.url, acme.ray, tmp_path, EXAMPLES, *without)
     assert not found, found
     for name in ENDING:
-        token = (await log_in(acme.identity, await acme.activate(await acme.add(f"Han-{name}")))).json["access_token"]
+        token = (await register(acme.identity, "Other Crates")).ray
         found = await generated(acme.identity.url, token, tmp_path, 1, "--include-operation-id", name)
         assert not found, found
 

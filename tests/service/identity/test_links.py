@@ -18,6 +18,7 @@ from tests.service.identity.post import (
     email_link,
     next_link,
     opened,
+    own_reset_link,
     reset_link,
 )
 
@@ -224,7 +225,7 @@ async def test_an_activation_link_does_not_bring_a_suspended_person_back(acme: A
 async def test_another_address_kills_what_was_sent_to_the_old_one(acme: Acme) -> None:
     identity = acme.identity
     jane = await sign_in(acme)
-    reset = await reset_link(acme, jane.staff)
+    reset = await own_reset_link(identity, jane.login)
     identity.clock.advance(seconds=61)
     assert (await use(identity, "email", await email_link(identity, jane.token))).status == 200
     assert (await use(identity, "reset", reset)).status == 422

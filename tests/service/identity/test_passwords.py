@@ -22,6 +22,7 @@ from tests.service.identity.post import (
     ask_for_reset,
     next_link,
     notices,
+    own_reset_link,
     reset_link,
     set_policy,
 )
@@ -136,7 +137,7 @@ async def test_the_present_one_is_no_new_one(acme: Acme) -> None:
 @pytest.mark.checklist("B10")
 async def test_changing_it_kills_the_reset_link_that_is_on_its_way(acme: Acme) -> None:
     identity, jane = acme.identity, await sign_in(acme)
-    link = await reset_link(acme, jane.staff)
+    link = await own_reset_link(identity, jane.login)
     assert (await change(identity, jane.token)).status == 200
     assert (await finish(identity, link, OTHER)).status == 422
 
@@ -202,7 +203,7 @@ async def test_a_bad_one_is_refused_with_the_reason_wherever_one_is_set(
 ) -> None:
     identity, jane = acme.identity, await sign_in(acme)
     new = await acme.add("Jane2", name="Jane")
-    activation, reset = await activation_link(acme, new), await reset_link(acme, jane.staff)
+    activation, reset = await activation_link(acme, new), await own_reset_link(identity, jane.login)
     answers = [
         await identity.post("/v1/activations", {"token": activation, "password": password}),
         await finish(identity, reset, password),
@@ -240,7 +241,7 @@ async def test_the_last_passwords_can_not_be_used_again_where_the_organisation_s
         refused = await change(identity, token, current, used)
         assert (refused.status, refused.json["type"]) == (422, "urn:staffgate:problem:password_used_before")
         assert "last 3" in refused.json["detail"]
-    link = await reset_link(acme, jane.staff)
+    link = await own_reset_link(identity, jane.login)
     for used in (PASSWORD, NEW, OTHER):
         assert (await finish(identity, link, used)).json["type"].endswith("password_used_before"), "the present one too"
     token = (await change(identity, token, current, THIRD)).json["access_token"]

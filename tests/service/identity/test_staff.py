@@ -40,6 +40,7 @@ async def row(acme: Acme, staff: UUID) -> Any:
 
 async def audited(acme: Acme, event: str) -> list[Any]:
     query = "SELECT target, body::jsonb -> 'detail' ->> 'changed' AS changed FROM audit WHERE event = $1 AND org = $2"
+    query += " ORDER BY number"
     return [(row["target"], row["changed"]) for row in await run_as_owner(acme.identity, query, event, acme.org)]
 
 

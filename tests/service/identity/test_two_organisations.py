@@ -58,10 +58,13 @@ async def two(acme: Acme) -> AsyncIterator[Two]:
         yield Two(World(acme, jane, product, judge), rebels, luke)
 
 
-@pytest.fixture(params=["both walls", "row-level security only"])
+_BOTH, _ONE = "both walls", "row-level security only"
+
+
+@pytest.fixture(params=[_BOTH, _ONE])
 def walls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Without the first wall no statement asks for the organisation any more."""
-    if request.param == "row-level security only":
+    if request.param == _ONE:
         for name in ("one", "all"):
             monkeypatch.setattr(Tx, name, _unfiltered_rows(getattr(Tx, name)))
         for name in ("value", "column", "run"):
@@ -108,6 +111,11 @@ async def test_what_is_anothers_is_not_there(two: Two, walls: str, operation: Op
     assert not faults, "\n".join(faults)
 
 
+# The second wall alone: for ids in paths always; for the rest, which takes as long again, with `--long`.
+each_wall = pytest.mark.parametrize("walls", [_BOTH, pytest.param(_ONE, marks=pytest.mark.long)], indirect=True)
+
+
+@each_wall
 @pytest.mark.checklist("H02")
 @pytest.mark.parametrize("operation", WITH_A_PERSON, ids=lambda one: one.id)
 async def test_nobody_of_another_organisation_can_be_named(two: Two, walls: str, operation: Operation) -> None:
@@ -124,6 +132,7 @@ async def test_nobody_of_another_organisation_can_be_named(two: Two, walls: str,
     assert not faults, "\n".join(faults)
 
 
+@each_wall
 @pytest.mark.checklist("A08", "F06")
 @pytest.mark.parametrize("operation", WITH_A_HANDLE, ids=lambda one: one.id)
 async def test_a_handle_is_good_in_its_own_organisation_only(two: Two, walls: str, operation: Operation) -> None:
