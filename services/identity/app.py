@@ -22,10 +22,10 @@ from services.identity.login.admission import Admission
 from services.identity.login.devices import Devices
 from services.identity.login.locks import Locks
 from services.identity.login.logins import Logins
-from services.identity.login.networks import read_floor
 from services.identity.login.passwordless import Passwordless
 from services.identity.login.throttle import Throttle
 from services.identity.messages import Messages
+from services.identity.networks import read_floor
 from services.identity.organisation.blocklist import Visitors
 from services.identity.organisation.closing import Closing
 from services.identity.organisation.numbers import Numbers
@@ -36,6 +36,7 @@ from services.identity.password.links import Links
 from services.identity.password.own_password import OwnPassword
 from services.identity.password.passwords import Passwords, read_pepper
 from services.identity.password.resets import Resets
+from services.identity.permits import OwnToken, Permits
 from services.identity.replies import KeptReplies
 from services.identity.rounds import Round
 from services.identity.service import Identity
@@ -52,7 +53,6 @@ from services.identity.staff.imports.importer import Importer
 from services.identity.staff.imports.sending import Imports
 from services.identity.staff.imports.work import Work
 from services.identity.staff.lifecycle import Lifecycle
-from services.identity.staff.permits import OwnToken, Permits
 from services.identity.staff.roster import Roster
 from services.identity.staff.weblinks import Weblinks
 from shared.bus.consumer import Consumer

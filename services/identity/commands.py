@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.identity.app import Settings, signing_keys
 from services.identity.log.trail import Trail
-from services.identity.staff.permits import Permits
+from services.identity.permits import Permits
 from shared.bus.outbox import write_events
 from shared.clock import SystemClock
 from shared.db import Database

@@ -12,9 +12,9 @@ from services.identity.factor.recovery import Recovery
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.messages import Messages
+from services.identity.permits import Permits, nobody
 from services.identity.session.freshness import require_fresh
 from services.identity.session.sessions import Sessions
-from services.identity.staff.permits import Permits, nobody
 from services.identity.store import factors as store
 from services.identity.store import organisations as organisation_store
 from services.identity.store import passkeys as passkey_store

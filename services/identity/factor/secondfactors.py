@@ -14,8 +14,8 @@ from services.identity.factor.recovery import Recovery
 from services.identity.factor.stepup import StepUp
 from services.identity.factor.totp import Totp
 from services.identity.messages import Messages
+from services.identity.permits import Permits
 from services.identity.session.sessions import Sessions
-from services.identity.staff.permits import Permits
 from shared.db import Database
 from shared.sealing import Opener
 

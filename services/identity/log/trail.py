@@ -17,9 +17,9 @@ import msgspec
 from services.identity.log import audit, chain
 from services.identity.log.audit import Act
 from services.identity.log.chain import Break, End, Link
+from services.identity.permits import Permits
 from services.identity.session.freshness import require_fresh
 from services.identity.staff.imports import cells
-from services.identity.staff.permits import Permits
 from services.identity.store import audit as store
 from services.identity.store.audit import AuditRow
 from shared.db import Database, Tx

@@ -12,8 +12,8 @@ from services.identity.factor.factors import Asked
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.login.devices import Devices
-from services.identity.login.networks import Floor
 from services.identity.messages import Messages
+from services.identity.networks import Floor
 from services.identity.session.sessions import Sessions
 from services.identity.store.organisations import OrganisationRow
 from services.identity.store.staff import StaffRow

@@ -9,13 +9,13 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from services.identity.authority import require_administrator
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.login.throttle import Throttle
 from services.identity.messages import Messages
+from services.identity.permits import Permits, nobody
 from services.identity.staff.accounts import shown
-from services.identity.staff.authority import require_administrator
-from services.identity.staff.permits import Permits, nobody
 from services.identity.store import logins as store
 from services.identity.store import organisations as organisation_store
 from services.identity.store import staff as staff_store

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.identity import names
-from services.identity.login import networks
+from services.identity import names, networks
 from services.identity.store import throttle as store
 from services.identity.store.staff import StaffRow
 from services.identity.store.throttle import FailureRow

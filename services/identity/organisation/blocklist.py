@@ -10,7 +10,7 @@ from uuid import UUID
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.organisation import visitors
-from services.identity.staff.permits import Permits
+from services.identity.permits import Permits
 from services.identity.store import lists as store
 from services.identity.store import organisations as organisation_store
 from shared.db import Database

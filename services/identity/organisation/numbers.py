@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.organisation.visitors import number as e164
-from services.identity.staff.permits import Permits
+from services.identity.permits import Permits
 from services.identity.store import lists as store
 from services.identity.store import organisations as organisation_store
 from services.identity.telephone import masked

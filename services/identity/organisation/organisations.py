@@ -6,7 +6,7 @@ from services.identity import names
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.password.links import Links
-from services.identity.staff.permits import Permits
+from services.identity.permits import Permits
 from services.identity.store import audit as audit_store
 from services.identity.store import organisations as store
 from services.identity.store import staff as staff_store

@@ -12,9 +12,9 @@ from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.messages import Messages
 from services.identity.organisation.organisations import state_of
+from services.identity.permits import nobody
 from services.identity.session.freshness import require_fresh
 from services.identity.session.sessions import Sessions
-from services.identity.staff.permits import nobody
 from services.identity.store import organisations as organisation_store
 from services.identity.store import ownership as store
 from services.identity.store import staff as staff_store

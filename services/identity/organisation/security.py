@@ -13,13 +13,13 @@ from uuid import UUID
 
 import msgspec
 
+from services.identity import networks
+from services.identity.authority import require_administrator
 from services.identity.log import audit
 from services.identity.log.audit import Act
-from services.identity.login import networks
-from services.identity.login.networks import Floor
+from services.identity.networks import Floor
 from services.identity.session.freshness import require_fresh
 from services.identity.session.sessions import Sessions
-from services.identity.staff.authority import require_administrator
 from services.identity.store import organisations as organisation_store
 from services.identity.store import security as store
 from services.identity.store import sessions as session_store

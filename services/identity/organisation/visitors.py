@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
-from services.identity.login import networks
+from services.identity import networks
 from services.identity.telephone import e164
 from shared.errors import Invalid
 from staffgate.contracts.identity import VisitorKind

@@ -13,19 +13,18 @@ from uuid import UUID
 
 import structlog
 
-from services.identity import names
+from services.identity import names, networks
 from services.identity.log import audit
 from services.identity.log.audit import Act
-from services.identity.login import networks
 from services.identity.login.devices import Devices
 from services.identity.login.throttle import Throttle
 from services.identity.messages import Messages, login_name
 from services.identity.password import renewals
 from services.identity.password.links import RESET_LIFETIME, Links
 from services.identity.password.passwords import Passwords
+from services.identity.permits import Permits, nobody
 from services.identity.rounds import Round
 from services.identity.session.sessions import Sessions
-from services.identity.staff.permits import Permits, nobody
 from services.identity.store import contacts as contact_store
 from services.identity.store import links as link_store
 from services.identity.store import logins as login_store

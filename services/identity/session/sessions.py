@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.identity.authority import require_not_above
 from services.identity.factor.evidence import Evidence
 from services.identity.log import audit
 from services.identity.log.audit import Act
-from services.identity.login.networks import Floor
 from services.identity.messages import Messages
+from services.identity.networks import Floor
 from services.identity.password import renewals
+from services.identity.permits import Permits, nobody
 from services.identity.session import handle
 from services.identity.session.keys import Signer
-from services.identity.staff.authority import require_not_above
 from services.identity.staff.availability import leave_if_gone
-from services.identity.staff.permits import Permits, nobody
 from services.identity.store import organisations as organisation_store
 from services.identity.store import sessions as store
 from services.identity.store import staff as staff_store

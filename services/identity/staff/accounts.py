@@ -9,11 +9,11 @@ from uuid import UUID
 import msgspec
 
 from services.identity import names
+from services.identity.authority import require_not_above
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.password.links import Links
-from services.identity.staff.authority import require_not_above
-from services.identity.staff.permits import Permits, nobody
+from services.identity.permits import Permits, nobody
 from services.identity.store import organisations as organisation_store
 from services.identity.store import staff as store
 from services.identity.store.staff import StaffRow

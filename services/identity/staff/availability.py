@@ -12,7 +12,7 @@ from uuid import UUID
 
 from services.identity.log import audit
 from services.identity.log.audit import Act
-from services.identity.staff.permits import Permits, nobody
+from services.identity.permits import Permits, nobody
 from services.identity.store import availability as store
 from services.identity.store import staff as staff_store
 from services.identity.store.availability import AvailabilityRow

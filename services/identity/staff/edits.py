@@ -8,15 +8,15 @@ import msgspec
 from msgspec import UNSET
 
 from services.identity import names
+from services.identity.authority import require_administrator, require_not_above
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.messages import Messages
+from services.identity.permits import Permits, nobody
 from services.identity.session.freshness import require_fresh
 from services.identity.staff.accounts import shown, tag
-from services.identity.staff.authority import require_administrator, require_not_above
 from services.identity.staff.contacts import Contacts
 from services.identity.staff.lifecycle import Lifecycle, require_another, require_still_there
-from services.identity.staff.permits import Permits, nobody
 from services.identity.store import lifecycle as store
 from services.identity.store import organisations as organisation_store
 from services.identity.store import staff as staff_store

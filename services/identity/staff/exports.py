@@ -7,9 +7,9 @@ from uuid import UUID
 
 from services.identity.log import audit
 from services.identity.log.audit import Act
+from services.identity.permits import Permits
 from services.identity.session.freshness import require_fresh
 from services.identity.staff.imports import cells
-from services.identity.staff.permits import Permits
 from services.identity.store import exports as store
 from services.identity.store.exports import ExportedRow
 from shared.db import Database

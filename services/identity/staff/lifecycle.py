@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from services.identity.authority import require_not_above
 from services.identity.log import audit
 from services.identity.log.audit import Act
+from services.identity.permits import Permits, nobody
 from services.identity.session.sessions import Sessions
 from services.identity.staff.accounts import shown
-from services.identity.staff.authority import require_not_above
-from services.identity.staff.permits import Permits, nobody
 from services.identity.store import factors as factor_store
 from services.identity.store import lifecycle as store
 from services.identity.store import links as link_store

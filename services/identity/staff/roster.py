@@ -10,10 +10,10 @@ import hashlib
 
 import msgspec
 
+from services.identity.authority import require_administrator
 from services.identity.cursors import Cursors, Place
+from services.identity.permits import Permits
 from services.identity.staff.accounts import shown
-from services.identity.staff.authority import require_administrator
-from services.identity.staff.permits import Permits
 from services.identity.store import roster as store
 from services.identity.store.roster import Filter, Order
 from shared.db import Database

@@ -12,10 +12,10 @@ from uuid import UUID
 import msgspec
 import segno
 
+from services.identity.authority import require_not_above
 from services.identity.log import audit
 from services.identity.log.audit import Act
-from services.identity.staff.authority import require_not_above
-from services.identity.staff.permits import Permits, nobody
+from services.identity.permits import Permits, nobody
 from services.identity.store import lifecycle as lifecycle_store
 from services.identity.store import roster as store
 from services.identity.store import staff as staff_store

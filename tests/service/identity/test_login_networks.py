@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity.login import networks
+from services.identity import networks
 from staffgate.contracts import identity as contract
 from tests.service.identity.conftest import Acme, Answer, Running, register, run_as_owner, running, sign_in
 from tests.service.identity.states import ELSEWHERE, coming_from, set_policy

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from services.identity.permits import Permits
 from services.identity.staff.imports import faults
 from services.identity.staff.imports.checking import Checked
 from services.identity.staff.imports.faults import Fault
-from services.identity.staff.permits import Permits
 from services.identity.store import imports as store
 from services.identity.store.imports import Judged
 from services.identity.store.staff import name_digest

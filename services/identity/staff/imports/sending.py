@@ -11,10 +11,10 @@ from uuid import UUID
 
 import msgspec
 
+from services.identity.permits import Permits
 from services.identity.staff.imports import cells, template
 from services.identity.staff.imports.faults import Fault
 from services.identity.staff.imports.reading import Row, Sheet, read
-from services.identity.staff.permits import Permits
 from services.identity.store import imports as store
 from services.identity.store.imports import ImportRow, NewImport, Staged
 from shared import trace

@@ -16,11 +16,11 @@ from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.messages import Messages
 from services.identity.password.links import Links
+from services.identity.permits import Permits
 from services.identity.staff.imports import faults
 from services.identity.staff.imports.checking import check
 from services.identity.staff.imports.faults import Fault
 from services.identity.staff.imports.known import Known
-from services.identity.staff.permits import Permits
 from services.identity.store import imports as store
 from services.identity.store import organisations as organisation_store
 from services.identity.store import staff as staff_store
