@@ -42,10 +42,10 @@ async def write_events(tx: Tx, events: Sequence[Event]) -> None:
     ids, now = [database.ids.uuid() for _ in events], database.clock.now()
     bodies = [encode(event, id, now) for event, id in zip(events, ids, strict=True)]
     await tx.run(
-        "INSERT INTO outbox (event_id, type, body, created_at)"
-        " SELECT event_id, type, body, $4 FROM unnest($1::uuid[], $2::text[], $3::bytea[])"
-        " WITH ORDINALITY AS given (event_id, type, body, place) ORDER BY place",
-        ids, [event.type for event in events], bodies, now,
+        "INSERT INTO outbox (event_id, type, body, urgent, created_at)"
+        " SELECT event_id, type, body, urgent, $5 FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::boolean[])"
+        " WITH ORDINALITY AS given (event_id, type, body, urgent, place) ORDER BY place",
+        ids, [event.type for event in events], bodies, [event.urgent for event in events], now,
     )  # fmt: skip
 
 
@@ -128,7 +128,8 @@ class Relay:
     async def _carry(self, connection: asyncpg.Connection[Any]) -> int:
         """Publish one batch and mark what the bus confirmed; the number confirmed, or less than BATCH when there is a fault."""
         rows = await connection.fetch(
-            "SELECT id, event_id, type, body, created_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT $1",
+            "SELECT id, event_id, type, body, created_at FROM outbox WHERE published_at IS NULL"
+            " ORDER BY urgent DESC, id LIMIT $1",
             BATCH,
         )
         oldest_seconds.set((self._clock.now() - rows[0]["created_at"]).total_seconds() if rows else 0)

@@ -24,7 +24,7 @@ from shared.db import Database, Tx, migrate
 from shared.errors import Invalid
 from shared.ids import RandomIds
 from shared.service import relayed
-from staffgate.contracts.identity import SessionsEnded
+from staffgate.contracts.identity import OrganisationRegistered, OrganisationState, SessionsEnded
 from tests.bus.conftest import until
 from tests.conftest import fresh_database
 
@@ -104,6 +104,21 @@ async def test_events_wait_while_the_bus_is_away_and_leave_in_order(urls: Urls, 
     await until(lambda: len([m for m in bus.got if str(org).encode() in m.body]) == 250)
     bodies = [m.body for m in bus.got if str(org).encode() in m.body]
     assert all(str(told.staff).encode() in body for told, body in zip(sent, bodies, strict=True))
+
+
+async def test_what_is_urgent_goes_before_what_waits(urls: Urls, stack: AsyncExitStack) -> None:
+    """Ten thousand people were imported, and then one was put out."""
+    bus = Recorder()
+    bus.up = False
+    db, _ = await open_database(stack, urls, bus)
+    org, state = uuid4(), OrganisationState(name="ACME Crates", number="ORG-1", username=None, version=1)
+    async with db.begin(org) as tx:
+        await tx.emit_all([OrganisationRegistered(org=org, state=state)] * 300)
+        await tx.emit(SessionsEnded(org=org, staff=uuid4(), sessions=[uuid4()]))
+    bus.up = True
+    await until(lambda: len(bus.got) >= 301)
+    types = [message.type for message in bus.got[-301:]]
+    assert types.index(SessionsEnded.type) < 200, "after the batch that was under way at most"
 
 
 async def test_of_several_relays_one_carries_and_wakes_at_once_for_all(urls: Urls, stack: AsyncExitStack) -> None:

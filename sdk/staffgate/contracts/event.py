@@ -17,6 +17,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     type: ClassVar[str] = ""
+    # Goes before what is waiting already. For events that nothing else's order depends on.
+    urgent: ClassVar[bool] = False
 
     org: UUID
 

@@ -121,6 +121,7 @@ class SessionsEnded(Event, frozen=True, kw_only=True):
     """Access tokens of these sessions are to be refused from now on."""
 
     type: ClassVar[str] = "identity.sessions.ended.v1"
+    urgent: ClassVar[bool] = True
 
     staff: UUID
     sessions: list[UUID]
@@ -212,6 +213,7 @@ class CodeIssued(Event, frozen=True, kw_only=True):
     """A login code has to reach somebody. `sealed` holds a CodeMessage, to notify's key."""
 
     type: ClassVar[str] = "identity.code.issued.v1"
+    urgent: ClassVar[bool] = True
 
     staff: UUID
     code: UUID
