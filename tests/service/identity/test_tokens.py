@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from services.identity.session.products import read_products
 from shared import log as logging
@@ -340,22 +341,27 @@ def logged() -> Iterator[None]:
 async def test_no_token_and_no_session_id_is_in_the_log_or_in_the_database(
     acme: Acme, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    identity, handed = acme.identity, await things(acme)
-    session = part(handed.access, 1)["sid"]
-    refreshed = await token(identity, {"grant_type": "refresh_token", "refresh_token": handed.refresh})
-    wrong = handed.access[:-4] + "AAAA"
-    await identity.ask("GET", "/v1/me", token=wrong)
-    await identity.ask("GET", "/v1/me", token=handed.access)
-    await identity.ask("GET", "/activate", params={"token": handed.link})
-    await token(identity, {"grant_type": "refresh_token", "refresh_token": "x" + handed.refresh})
-    await token(identity, {"grant_type": "client_credentials"}, Authorization=basic("sms-inbox", handed.secret + "x"))
-    await identity.post("/v1/me/logout", token=refreshed.json["access_token"])
+    with capture_logs() as lines:
+        identity, handed = acme.identity, await things(acme)
+        session = part(handed.access, 1)["sid"]
+        refreshed = await token(identity, {"grant_type": "refresh_token", "refresh_token": handed.refresh})
+        wrong = handed.access[:-4] + "AAAA"
+        await identity.ask("GET", "/v1/me", token=wrong)
+        await identity.ask("GET", "/v1/me", token=handed.access)
+        await identity.ask("GET", "/activate", params={"token": handed.link})
+        await token(identity, {"grant_type": "refresh_token", "refresh_token": "x" + handed.refresh})
+        await token(
+            identity, {"grant_type": "client_credentials"}, Authorization=basic("sms-inbox", handed.secret + "x")
+        )
+        await identity.post("/v1/me/logout", token=refreshed.json["access_token"])
     secret = {
         name: one for name, one in handed.items() if name not in ("sealed", "event")
     } | {"wrong": wrong, "next": refreshed.json["refresh_token"], "access again": refreshed.json["access_token"]}  # fmt: skip
     said = capsys.readouterr()
-    assert "http.issue_token" in said.out
-    assert [name for name, one in (secret | {"session": session}).items() if one in said.out + said.err] == []
+    assert "http.issue_token" in [line["event"] for line in lines]
+    assert [
+        name for name, one in (secret | {"session": session}).items() if one in said.out + said.err + repr(lines)
+    ] == []
     tables = await run_as_owner(identity, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     for table in tables:
         rows = await run_as_owner(identity, f"SELECT t::text AS whole FROM {table['tablename']} t")
