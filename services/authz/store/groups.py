@@ -66,17 +66,6 @@ async def memberships(tx: Tx, org: UUID) -> list[GroupMemberRow]:
     )
 
 
-async def members_in(tx: Tx, org: UUID, tenant: str) -> set[UUID]:
-    """Everybody in a group of that tenant."""
-    return set(
-        await tx.column(
-            "SELECT m.staff FROM group_member m JOIN staff_group g ON g.org = m.org AND g.id = m.staff_group"
-            " WHERE m.org = $1 AND g.tenant = $2",
-            org, tenant,
-        )
-    )  # fmt: skip
-
-
 async def add_members(tx: Tx, org: UUID, group: UUID, staff: Collection[UUID]) -> None:
     await tx.run(
         "INSERT INTO group_member (org, staff_group, staff) SELECT $1, $2, unnest($3::uuid[]) ON CONFLICT DO NOTHING",

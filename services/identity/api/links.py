@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from aiohttp import web
 
 from services.identity import pages
-from services.identity.password.links import ACTIVATING
+from services.identity.password.links import ACTIVATING, Invitation
 from services.identity.service import Identity
 from shared.errors import Refusal
 from shared.http.operation import Api
@@ -29,23 +31,13 @@ async def activate(identity: Identity, body: contract.Activate) -> contract.Acti
 @api.get("/activate")
 async def activation_page(identity: Identity, query: pages.Token) -> web.Response:
     """The page behind the link. Opening it uses nothing up."""
-    try:
-        return pages.activation(query.token, await identity.links.read(query.token, ACTIVATING))
-    except Refusal as refusal:
-        return pages.dead(refusal.detail)
+    return await _opened(identity, query.token, ACTIVATING, pages.activation)
 
 
 @api.post("/activate")
 async def submit_activation_page(identity: Identity, form: pages.Submitted) -> web.Response:
     """The page's form, for people whose browser runs no script."""
-    try:
-        invitation = await identity.links.read(form.token, ACTIVATING)
-    except Refusal as refusal:
-        return pages.dead(refusal.detail)
-    try:
-        return pages.activated(await identity.links.activate(form.token, form.password))
-    except Refusal as refusal:
-        return pages.activation(form.token, invitation, refusal.detail)
+    return await _submitted(identity, form, ACTIVATING, identity.links.activate, pages.activated, pages.activation)
 
 
 @api.post("/v1/password-resets", status=202)
@@ -70,23 +62,13 @@ async def send_password_link(identity: Identity, caller: Person, staff: UUID) ->
 @api.get("/set-password")
 async def password_page(identity: Identity, query: pages.Token) -> web.Response:
     """The page behind the link. Opening it uses nothing up."""
-    try:
-        return pages.new_password(query.token, await identity.links.read(query.token, _RESETTING))
-    except Refusal as refusal:
-        return pages.dead(refusal.detail)
+    return await _opened(identity, query.token, _RESETTING, pages.new_password)
 
 
 @api.post("/set-password")
 async def submit_password_page(identity: Identity, form: pages.Submitted) -> web.Response:
     """The page's form."""
-    try:
-        invitation = await identity.links.read(form.token, _RESETTING)
-    except Refusal as refusal:
-        return pages.dead(refusal.detail)
-    try:
-        return pages.password_set(await identity.resets.finish(form.token, form.password))
-    except Refusal as refusal:
-        return pages.new_password(form.token, invitation, refusal.detail)
+    return await _submitted(identity, form, _RESETTING, identity.resets.finish, pages.password_set, pages.new_password)
 
 
 @api.post("/v1/email-confirmations")
@@ -98,10 +80,7 @@ async def confirm_email(identity: Identity, body: contract.ConfirmEmail) -> cont
 @api.get("/confirm-email")
 async def email_page(identity: Identity, query: pages.Token) -> web.Response:
     """The page behind the link. Opening it uses nothing up."""
-    try:
-        return pages.new_email(query.token, await identity.links.read(query.token, _CONFIRMING))
-    except Refusal as refusal:
-        return pages.dead(refusal.detail)
+    return await _opened(identity, query.token, _CONFIRMING, pages.new_email)
 
 
 @api.post("/confirm-email")
@@ -111,3 +90,35 @@ async def submit_email_page(identity: Identity, form: pages.Token) -> web.Respon
         return pages.email_confirmed(await identity.contacts.confirm_email(form.token))
     except Refusal as refusal:
         return pages.dead(refusal.detail)
+
+
+# --- pages with a link behind them ----------------------------------------------------------------------------
+
+Use = TypeVar("Use")
+
+
+async def _opened(
+    identity: Identity, token: str, purposes: Sequence[contract.LinkPurpose],
+    page: Callable[[str, Invitation], web.Response],
+) -> web.Response:  # fmt: skip
+    """The page while the link is good."""
+    try:
+        return page(token, await identity.links.read(token, purposes))
+    except Refusal as refusal:
+        return pages.dead(refusal.detail)
+
+
+async def _submitted(
+    identity: Identity, form: pages.Submitted, purposes: Sequence[contract.LinkPurpose],
+    use: Callable[[str, str], Awaitable[Use]], done: Callable[[Use], web.Response],
+    again: Callable[[str, Invitation, str], web.Response],
+) -> web.Response:  # fmt: skip
+    """Use the link; or show the page again with what is wrong."""
+    try:
+        invitation = await identity.links.read(form.token, purposes)
+    except Refusal as refusal:
+        return pages.dead(refusal.detail)
+    try:
+        return done(await use(form.token, form.password))
+    except Refusal as refusal:
+        return again(form.token, invitation, refusal.detail)
