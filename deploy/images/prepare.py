@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from deploy.local.databases import provision
 from deploy.local.keys import DATABASES, Keys
+from deploy.local.providers import mailbox
 
 FOLDER = Path("/secrets")
 _OURS, _THEIRS = 0o400, 0o444  # PostgreSQL and RabbitMQ read as users of their own images
@@ -46,7 +47,6 @@ async def make_databases(folder: Path, server: str, *, user: str = "postgres") -
 
 def _settings(keys: Keys) -> dict[str, dict[str, str]]:
     """The secret settings of each service; the others are in docker-compose.yml."""
-    sid, token = keys.sms_account()
     return {
         "identity": {
             "signing_key": keys.signing_key(),
@@ -59,7 +59,8 @@ def _settings(keys: Keys) -> dict[str, dict[str, str]]:
         "notify": {
             "client_secret": keys.client_secret("notify"),
             "seal_key": keys.seal_key("notify", private=True),
-            "sms_url": f"http://{sid}:{token}@mailbox:8080",
+            "address_key": keys.symmetric("address"),
+            "providers": mailbox(keys, "mailbox:2525", "mailbox:8080"),
         },
     }
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from deploy.local.databases import Urls
 from deploy.local.keys import Keys
 from deploy.local.ports import HOST, Ports
+from deploy.local.providers import mailbox
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,13 @@ class Settings:
         }
 
     def _notify(self) -> dict[str, str]:
-        sid, token = self.keys.sms_account()
         return {
             "NOTIFY_IDENTITY_URL": self.url("identity"),
             "NOTIFY_CLIENT_SECRET": self.keys.client_secret("notify"),
             "NOTIFY_SEAL_KEY": self.keys.seal_key("notify", private=True),
-            "NOTIFY_SMTP_URL": f"smtp://{HOST}:{self.ports.smtp}?tls=none",
-            "NOTIFY_MAIL_FROM": "Staffgate <no-reply@staffgate.localhost>",
-            "NOTIFY_SMS_URL": f"http://{sid}:{token}@{HOST}:{self.ports.mailbox}",
-            "NOTIFY_SMS_FROM": "Staffgate",
+            "NOTIFY_ADDRESS_KEY": self.keys.symmetric("address"),
+            "NOTIFY_PROVIDERS": mailbox(self.keys, f"{HOST}:{self.ports.smtp}", f"{HOST}:{self.ports.mailbox}"),
+            "NOTIFY_PUBLIC_URL": self.url("notify"),
         }
 
 

@@ -61,6 +61,7 @@ class Keys:
             self.password(database)
             self.password(f"{database}_owner")
         self.symmetric("code")
+        self.symmetric("address")
         self.products()
         self.signing_key()
         for owner in ("identity", "notify"):

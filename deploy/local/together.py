@@ -13,6 +13,7 @@ import uvloop
 from services.authz import app as authz
 from services.identity import app as identity
 from services.notify import app as notify
+from services.notify.settings import Settings as NotifySettings
 from shared import log
 from shared.bus.memory import MemoryBus
 from shared.service import Role, serve
@@ -25,7 +26,7 @@ def main() -> None:
         services = [
             identity.build(load(identity.Settings, "identity", os.environ), bus, Role.ALL),
             authz.build(load(authz.Settings, "authz", os.environ), bus, Role.ALL),
-            notify.build(load(notify.Settings, "notify", os.environ), bus, Role.ALL),
+            notify.build(load(NotifySettings, "notify", os.environ), bus, Role.ALL),
         ]
     except BadSettings as faults:
         print(f"The suite can't start; its settings are incomplete:\n{faults}", file=sys.stderr)

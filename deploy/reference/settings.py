@@ -10,7 +10,7 @@ import msgspec
 from deploy.reference.table import table
 from services.authz.app import Settings as AuthzSettings
 from services.identity.app import Settings as IdentitySettings
-from services.notify.app import Settings as NotifySettings
+from services.notify.settings import Settings as NotifySettings
 from shared.settings import ClientSettings, CommonSettings
 
 KINDS: dict[str, type[CommonSettings]] = {

@@ -38,7 +38,6 @@ from services.identity.password.passwords import Passwords, read_pepper
 from services.identity.password.resets import Resets
 from services.identity.permits import OwnToken, Permits
 from services.identity.replies import KeptReplies
-from services.identity.rounds import Round
 from services.identity.service import Identity
 from services.identity.session.keys import Keys, Signer
 from services.identity.session.products import Products, read_products
@@ -62,6 +61,7 @@ from shared.clock import Clock
 from shared.db import Database
 from shared.http.health import Check
 from shared.ids import Ids
+from shared.rounds import Round
 from shared.sealing import Opener, Sealer
 from shared.service import (
     Role,

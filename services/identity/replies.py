@@ -7,11 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from services.identity.rounds import Round
 from services.identity.store import replies as store
 from shared.db import Database
 from shared.errors import Busy, Invalid
 from shared.http.replies import Reply
+from shared.rounds import Round
 from shared.sealing import Opener
 from staffgate.contracts.caller import Caller, Product
 from staffgate.contracts.event import NOBODYS

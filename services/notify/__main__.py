@@ -1,4 +1,5 @@
-from services.notify.app import Settings, build
+from services.notify.app import build
+from services.notify.settings import Settings
 from shared.service import main
 
 if __name__ == "__main__":

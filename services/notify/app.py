@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-from msgspec import Meta
 
 from services.notify.api import api
-from services.notify.channels.email import EmailChannel
-from services.notify.channels.sms import SmsChannel
-from services.notify.deliveries import Deliveries
-from services.notify.dispatcher import Dispatcher
+from services.notify.content.contents import Contents
+from services.notify.delivery.attempts import Attempts
+from services.notify.delivery.deliveries import LAST, URGENT, Deliveries
+from services.notify.delivery.dispatcher import Dispatcher
 from services.notify.events import HANDLERS, waking
+from services.notify.limit.admission import Admission
+from services.notify.provider.opening import routes as open_routes
+from services.notify.provider.settings import read as read_providers
 from services.notify.service import Notify
-from services.notify.templates import Templates
+from services.notify.settings import Settings
+from services.notify.store.deliveries import Lane
 from shared.access import Access
 from shared.bus.consumer import Consumer
 from shared.bus.port import Bus
-from shared.bus.topology import NOTIFY_MESSAGES
 from shared.clock import Clock
 from shared.db import Database
 from shared.http.health import Check
@@ -36,27 +36,15 @@ from shared.service import (
     open_database,
     relayed,
 )
-from shared.settings import ClientSettings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_LOGIN = r"[^:@/\s]+:[^@/\s]+@"
-_PLACE = r"(\[[0-9a-fA-F:]+\]|[^:@/\s\[\]?]+)(:\d{1,5})?"
-
-# A password goes over TLS or nowhere, so `tls=none` takes no login.
-_SECURE = rf"smtps://({_LOGIN})?{_PLACE}/?|smtp://({_LOGIN})?{_PLACE}/?(\?tls=starttls)?"
-SmtpUrl = Annotated[str, Meta(pattern=rf"^({_SECURE}|smtp://{_PLACE}/?\?tls=none)$")]
-SmsUrl = Annotated[str, Meta(pattern=rf"^https?://{_LOGIN}{_PLACE}(/[^\s?#]*)?$")]
-Sender = Annotated[str, Meta(pattern=r"^([^<>\x00-\x1f]+ <[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$")]
-
-
-class Settings(ClientSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """notify's own, besides what every service needs."""
-
-    seal_key: str  # JWK, X25519 with its private half
-    smtp_url: SmtpUrl  # smtps://user:password@host:465, smtp://host:587 (STARTTLS), smtp://host:25?tls=none
-    mail_from: Sender
-    sms_url: SmsUrl  # https://account:token@host, with Twilio's interface behind it
-    sms_from: str
+# Each with slots of its own: what somebody waits for, and what may wait.
+LANES = {
+    "codes.email": Lane(channel="email", first=URGENT, last=URGENT),
+    "codes.sms": Lane(channel="sms", first=URGENT, last=URGENT),
+    "email": Lane(channel="email", first=URGENT + 1, last=LAST),
+    "sms": Lane(channel="sms", first=URGENT + 1, last=LAST),
+}
 
 
 def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None, ids: Ids | None = None) -> Service:
@@ -80,11 +68,12 @@ def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None
 
 def _sending(settings: Settings, db: Database, bus: Bus, parts: list[Part]) -> dict[str, Dispatcher]:
     """The worker's side: what hears of messages, and what sends them."""
-    opener, templates = Opener(settings.seal_key), Templates()
-    channels = (EmailChannel(settings.smtp_url, settings.mail_from), SmsChannel(settings.sms_url, settings.sms_from))
-    dispatchers = {channel.name: Dispatcher(db, channel, opener, templates) for channel in channels}
-    parts += [channel.opened() for channel in channels]
+    routes = open_routes(read_providers(settings.providers))
+    attempts = Attempts(db, Opener(settings.seal_key), Contents(), Admission(), routes)
+    dispatchers = {name: Dispatcher(name, lane, db, attempts) for name, lane in LANES.items()}
+    parts += [provider.opened() for provider in routes.providers]
     parts += [dispatcher.running() for dispatcher in dispatchers.values()]
-    consumer = Consumer(NOTIFY_MESSAGES, db, HANDLERS)
-    bus.consume(NOTIFY_MESSAGES, waking(consumer, [dispatcher.wake for dispatcher in dispatchers.values()]))
+    wake = [dispatcher.wake for dispatcher in dispatchers.values()]
+    for queue, handlers in HANDLERS.items():
+        bus.consume(queue, waking(Consumer(queue, db, handlers), wake))
     return dispatchers

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from services.notify import deliveries
+from services.notify.delivery import deliveries
 from shared.bus.consumer import Consumer, Handler
-from shared.bus.port import Handle, Message, Outcome, Verdict
+from shared.bus.port import Handle, Message, Outcome, Queue, Verdict
+from shared.bus.topology import NOTIFY_CODES, NOTIFY_MESSAGES
 from staffgate.contracts.event import Event
 from staffgate.contracts.identity import CodeIssued, LinkIssued, NoticeIssued
 
-HANDLERS: Mapping[type[Event], Handler] = {
-    LinkIssued: deliveries.queue_link,
-    CodeIssued: deliveries.queue_code,
-    NoticeIssued: deliveries.queue_notice,
+HANDLERS: Mapping[Queue, Mapping[type[Event], Handler]] = {
+    NOTIFY_CODES: {CodeIssued: deliveries.queue_code},
+    NOTIFY_MESSAGES: {LinkIssued: deliveries.queue_link, NoticeIssued: deliveries.queue_notice},
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.notify.deliveries import Deliveries
+from services.notify.delivery.deliveries import Deliveries
 
 
 @dataclass(frozen=True)

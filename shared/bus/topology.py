@@ -41,12 +41,11 @@ AUTHZ_STAFF = Queue(
 )
 IDENTITY_PLACEMENTS = Queue(name="identity.placements", types=(authz.PlacementsChanged.type,))
 AUTHZ_ITEMS = Queue(name="authz.items", types=(items.ItemRegistered.type, items.ItemRemoved.type))
-NOTIFY_MESSAGES = Queue(
-    name="notify.messages",
-    types=(identity.LinkIssued.type, identity.CodeIssued.type, identity.NoticeIssued.type),
-)
+# Somebody waits for a code: it does not stand behind ten thousand invitations.
+NOTIFY_CODES = Queue(name="notify.codes", types=(identity.CodeIssued.type,))
+NOTIFY_MESSAGES = Queue(name="notify.messages", types=(identity.LinkIssued.type, identity.NoticeIssued.type))
 
-QUEUES = (AUTHZ_STAFF, AUTHZ_ITEMS, IDENTITY_PLACEMENTS, NOTIFY_MESSAGES)
+QUEUES = (AUTHZ_STAFF, AUTHZ_ITEMS, IDENTITY_PLACEMENTS, NOTIFY_CODES, NOTIFY_MESSAGES)
 
 # For products, each by a queue of its own: nobody of the suite has anything to do with them.
 FOR_PRODUCTS = frozenset({identity.AvailabilityChanged.type, identity.OrganisationTransferred.type})

@@ -26,7 +26,7 @@ from deploy.local.plan import SERVICES
 from deploy.local.ports import free_port
 from services.authz.app import Settings as AuthzSettings
 from services.identity.app import Settings as IdentitySettings
-from services.notify.app import Settings as NotifySettings
+from services.notify.settings import Settings as NotifySettings
 from shared.settings import CommonSettings, load
 
 ROOT = Path(__file__).parents[2]

@@ -23,7 +23,6 @@ from services.identity.password import renewals
 from services.identity.password.links import RESET_LIFETIME, Links
 from services.identity.password.passwords import Passwords
 from services.identity.permits import Permits, nobody
-from services.identity.rounds import Round
 from services.identity.session.sessions import Sessions
 from services.identity.store import contacts as contact_store
 from services.identity.store import links as link_store
@@ -37,6 +36,7 @@ from services.identity.store.staff import StaffRow
 from shared import trace
 from shared.db import Database, Tx
 from shared.errors import Conflict, Forbidden, TooMany, Unavailable
+from shared.rounds import Round
 from staffgate.contracts.caller import Person, StaffType
 from staffgate.contracts.identity import (
     LinkPurpose,

@@ -10,9 +10,9 @@ from datetime import timedelta
 
 from services.identity.log import audit
 from services.identity.log.audit import Act
-from services.identity.rounds import Round
 from services.identity.store import erasure as store
 from shared.db import Database
+from shared.rounds import Round
 
 _BATCH = 200
 _EVERY = 900.0  # seconds; what counts is days

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiosmtplib
 import msgspec
 
-from services.notify.channels.port import Deferred, Outgoing, Rejected, fit_to_keep
+from services.notify.channels.port import Accepted, Deferred, Down, Outgoing, Rejected, Unsure, fit_to_keep
 from staffgate.contracts.identity import Email
 
 _TIMEOUT = 10.0  # seconds a step may take
@@ -72,10 +72,11 @@ class Connection:
         self.smtp.close()
 
 
-class EmailChannel:
-    name = "email"
+class SmtpProvider:
+    channel = "email"
 
-    def __init__(self, url: str, sender: str, *, tls_context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, name: str, url: str, sender: str, *, tls_context: ssl.SSLContext | None = None) -> None:
+        self.name = name
         self._server = Server.at(url)
         self._sender = sender
         self._address = parseaddr(sender)[1]
@@ -91,7 +92,7 @@ class EmailChannel:
             await asyncio.gather(*(connection.close() for connection in self._idle))
             self._idle.clear()
 
-    async def send(self, message: Outgoing) -> str:
+    async def send(self, message: Outgoing) -> Accepted:
         letter = self._letter(message)
         connection = await self._connection()
         try:
@@ -103,7 +104,7 @@ class EmailChannel:
             raise _judged(fault) from None
         finally:
             await self._give_back(connection)
-        return fit_to_keep(f"250 {answer}")
+        return Accepted(answer=fit_to_keep(f"250 {answer}"))
 
     def _letter(self, message: Outgoing) -> EmailMessage:
         """Quoted-printable throughout, so that no server on the way has a reason to re-code what DKIM has signed."""
@@ -131,9 +132,9 @@ class EmailChannel:
         try:
             await connection.smtp.connect()
         except aiosmtplib.SMTPResponseException as fault:
-            raise Deferred(fit_to_keep(f"{fault.code} {fault.message}")) from None
+            raise Down(fit_to_keep(f"{fault.code} {fault.message}")) from None
         except _LOST as fault:
-            raise Deferred(fit_to_keep(f"no connection: {fault or type(fault).__name__}")) from None
+            raise Down(fit_to_keep(f"no connection: {fault or type(fault).__name__}")) from None
         return connection
 
     async def _give_back(self, connection: Connection) -> None:
@@ -150,11 +151,12 @@ def _judged(fault: BaseException) -> BaseException:
     if isinstance(fault, aiosmtplib.SMTPRecipientsRefused):
         fault = fault.recipients[0]
     if isinstance(fault, aiosmtplib.SMTPResponseException):
-        # A login that has gone bad is not this message's fault.
-        kind = Rejected if fault.code >= 500 and fault.code not in _NOT_LOGGED_IN else Deferred
+        # A login that has gone bad, or a server that closes, is not this message's fault.
+        down = fault.code in _NOT_LOGGED_IN or fault.code == 421
+        kind = Down if down else Rejected if fault.code >= 500 else Deferred
         return kind(fit_to_keep(f"{fault.code} {fault.message}"))
     if isinstance(fault, aiosmtplib.SMTPNotSupported):
         return Rejected("the server takes no international addresses")
     if isinstance(fault, _LOST):
-        return Deferred(fit_to_keep(f"connection lost: {type(fault).__name__}"))
+        return Unsure(fit_to_keep(f"connection lost: {type(fault).__name__}"))
     return fault

@@ -1,47 +1,96 @@
-"""What a channel is to the rest of notify."""
+"""What a provider of any channel is to the rest of notify."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 import msgspec
+
+from staffgate.contracts.notify import DeliveryState, Reason
 
 _LONGEST_ANSWER = 200
 # Providers repeat what they were given: addresses, links, and numbers long enough to be a code or a telephone's.
 _PRIVATE = re.compile(r"\S+@\S+|https?://\S+|(?<!\w)\+?\d(?:[ ()\-]*\d){5,}(?!\w)", re.IGNORECASE)
 
 
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """An organisation's logo, which goes along inside the e-mail: nothing is loaded from anywhere when it is read."""
+
+    content: bytes
+    subtype: str  # png or jpeg
+
+
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as it leaves. The id stays the same however often it is tried."""
+    """A message as it leaves. The id stays the same however often it is tried.
+
+    Of an SMS there is only `text`; of a webhook that is the JSON that is posted.
+    """
 
     id: UUID
     to: str
-    subject: str
     text: str
-    html: str
     sent_at: datetime
+    subject: str = ""
+    html: str = ""
+    sender_name: str = ""  # empty: as the provider's setting has it
+    reply_to: str = ""
+    logo: Picture | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider has it. `answer` is fit to be kept; `reference` is what the provider calls it, empty if it doesn't say."""
+
+    answer: str
+    reference: str = ""
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider tells of a message that it has taken before. It names it by our id, or by its own reference."""
+
+    provider: str
+    delivery: UUID | None = None
+    reference: str = ""
+    state: Literal[DeliveryState.DELIVERED, DeliveryState.BOUNCED]
+    reason: Reason | None = None  # of a bounce: BOUNCED or COMPLAINED
+    permanent: bool = False  # of a bounce: nothing will ever arrive there
+    answer: str = ""  # fit to be kept
+
+
+Tell = Callable[[Told], Awaitable[None]]
 
 
 class Deferred(Exception):
-    """Not taken now; it may be taken later. Carries the answer, fit to be kept."""
+    """Not taken, for sure, and it may be taken later: something about this message. Carries the answer, fit to be kept."""
+
+
+class Down(Deferred):
+    """Not taken, for sure, and the provider is at fault: another one may take it right now."""
+
+
+class Unsure(Exception):
+    """It may have been taken: the answer is missing. Nobody else may send it."""
 
 
 class Rejected(Exception):
     """Will never be taken. Carries the answer, fit to be kept."""
 
 
-class Channel(Protocol):
+class Provider(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def channel(self) -> str: ...
+
     def opened(self) -> AbstractAsyncContextManager[object]: ...
 
-    async def send(self, message: Outgoing) -> str:
-        """The provider's answer, once it has taken the message. Raise Deferred or Rejected."""
+    async def send(self, message: Outgoing) -> Accepted:
+        """Raise Rejected, Deferred, Down or Unsure."""
         ...
 
 

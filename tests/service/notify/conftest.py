@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -25,7 +26,9 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 
 from deploy.local.databases import Urls
-from services.notify.app import Settings, build
+from services.notify.app import build
+from services.notify.provider.settings import ProviderSettings, SmtpSettings, TwilioSettings
+from services.notify.settings import Settings
 from shared import log as logging
 from shared.bus.envelope import encode
 from shared.bus.memory import MemoryBus
@@ -63,6 +66,14 @@ def _key(curve: Literal["X25519", "Ed25519"]) -> str:
 
 
 SEAL, SIGNING = _key("X25519"), _key("Ed25519")
+
+
+ADDRESS_KEY = base64.b64encode(bytes(32)).decode()
+
+
+def providers(*settings: ProviderSettings) -> str:
+    """As the operator writes them down."""
+    return msgspec.json.encode(settings).decode()
 
 
 async def until(ready: Callable[[], Any], seconds: float = 10) -> Any:
@@ -317,10 +328,11 @@ async def surroundings(database: Urls) -> AsyncIterator[Running]:
             issuer=ISSUER,
             client_secret="secret",
             seal_key=SEAL,
-            smtp_url=mailbox.url,
-            mail_from="Staffgate <no-reply@staffgate.example>",
-            sms_url=gateway.url,
-            sms_from="+61 400 111 111",
+            address_key=ADDRESS_KEY,
+            providers=providers(
+                SmtpSettings(name="mail", url=mailbox.url, sender="Staffgate <no-reply@staffgate.example>"),
+                TwilioSettings(name="sms", url=gateway.url, sender="+61 400 111 111"),
+            ),
         )
         owner = await asyncpg.connect(database.owner)
         stack.push_async_callback(owner.close)

@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.notify import dispatcher, store
+from services.notify.delivery import dispatcher
+from services.notify.store import deliveries as store
 from shared import log as logging
 from shared.db import Tx
 from shared.errors import Unavailable
@@ -27,7 +28,7 @@ async def test_a_message_that_was_claimed_by_one_who_died_is_taken_over(surround
     await surroundings.owner.execute("UPDATE delivery SET sealed = $1", event.sealed)
     now = surroundings.clock.now()
     await surroundings.owner.execute(
-        "UPDATE delivery SET state = 'sending', attempts = 1, claimed_until = $1", now + timedelta(seconds=30)
+        "UPDATE delivery SET state = 'sending', attempts = 1, next_attempt_at = $1", now + timedelta(seconds=30)
     )
     await stop()
     await surroundings.start()
@@ -83,7 +84,7 @@ async def test_one_who_was_overtaken_writes_nothing_over(notify: Running) -> Non
     await notify.publish(event)
     await until(lambda: notify.mailbox.tried)
     await notify.owner.execute(
-        "UPDATE delivery SET attempts = 2, state = 'failed', sealed = NULL, claimed_until = NULL, finished_at = now(),"
+        "UPDATE delivery SET attempts = 2, state = 'failed', sealed = NULL, reason = 'rejected', finished_at = now(),"
         " last_answer = 'by another'"
     )
     notify.mailbox.hold.set()
@@ -128,7 +129,9 @@ async def test_both_of_two_processes_claim_but_never_the_same(surroundings: Runn
 
 async def claim(tx: Tx, count: int) -> list[store.Claim]:
     now = tx.database.clock.now()
-    return await store.claim_anywhere(tx, "email", now, now + timedelta(seconds=30), count)
+    return await store.claim_anywhere(
+        tx, store.Lane(channel="email", first=0, last=99), now, now + timedelta(seconds=30), count
+    )
 
 
 async def test_the_most_urgent_is_claimed_first_and_what_is_over_never(surroundings: Running) -> None:
@@ -253,7 +256,7 @@ async def test_faults_of_ours_tell_no_secret(
     def broken(*_arguments: object) -> None:
         raise RuntimeError("jane@acme.example 82461937")
 
-    monkeypatch.setattr("services.notify.templates.Templates.link", broken)
+    monkeypatch.setattr("services.notify.content.contents.Contents.link", broken)
     event = link_issued(notify.clock)
     await notify.publish(event)
     row = await until(

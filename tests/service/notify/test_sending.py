@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from prometheus_client import REGISTRY
 
-from services.notify import store
+from services.notify.store import deliveries as store
 from shared import log as logging
 from staffgate.contracts.identity import LinkPurpose, NoticeKind
 from tests.service.notify.conftest import IDS, Running, code_issued, link_issued, notice_issued, until

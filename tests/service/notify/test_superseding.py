@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from services.notify.deliveries import queue_link
+from services.notify.delivery.deliveries import queue_link
 from shared.bus.envelope import Envelope, encode, open_envelope
 from shared.service import Role
 from staffgate.contracts.identity import LinkIssued, LinkPurpose

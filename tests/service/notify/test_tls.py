@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.notify.channels.email import EmailChannel
+from services.notify.channels.email import SmtpProvider
 from services.notify.channels.port import Deferred, Outgoing
 from tests.service.notify.conftest import Mailbox, smtp_server
 
@@ -62,9 +62,9 @@ class Certificate:
 
 
 async def send(url: str, context: ssl.SSLContext | None = None) -> str:
-    channel = EmailChannel(url, "Staffgate <no-reply@staffgate.example>", tls_context=context)
+    channel = SmtpProvider("mail", url, "Staffgate <no-reply@staffgate.example>", tls_context=context)
     async with channel.opened():
-        return await channel.send(MESSAGE)
+        return (await channel.send(MESSAGE)).answer
 
 
 async def test_starttls_with_a_certificate_that_holds(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ async def test_plain_text_has_to_be_asked_for() -> None:
 async def test_a_server_that_went_away_is_reached_again_when_it_is_back() -> None:
     mailbox = Mailbox()
     async with smtp_server(mailbox) as port:
-        channel = EmailChannel(f"smtp://127.0.0.1:{port}?tls=none", "no-reply@staffgate.example")
+        channel = SmtpProvider("mail", f"smtp://127.0.0.1:{port}?tls=none", "no-reply@staffgate.example")
         await channel.send(MESSAGE)
     with pytest.raises(Deferred):
         await channel.send(MESSAGE)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.backoff import wait_after
+from services.notify.delivery.backoff import wait_after
 
 
 def waits(*, urgent: bool, chance: float) -> list[float]:

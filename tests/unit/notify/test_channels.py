@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.channels.email import EmailChannel, Server
+from services.notify.channels.email import Server, SmtpProvider
 from services.notify.channels.port import Outgoing, Rejected, fit_to_keep
-from services.notify.channels.sms import SmsChannel
+from services.notify.channels.twilio import TwilioProvider
 
 ID = UUID("01990000-0000-7000-8000-000000000001")
-CHANNEL = EmailChannel("smtp://127.0.0.1:25?tls=none", "Staffgate <no-reply@acme.example>")
+CHANNEL = SmtpProvider("mail", "smtp://127.0.0.1:25?tls=none", "Staffgate <no-reply@acme.example>")
 
 
 def outgoing(**changed: str) -> Outgoing:
@@ -76,7 +76,7 @@ def test_no_text_makes_a_header(to: str, subject: str) -> None:
 
 
 async def test_a_number_has_to_be_one() -> None:
-    channel = SmsChannel("http://AC1:secret@127.0.0.1:9", "Staffgate")
+    channel = TwilioProvider("sms", "http://AC1:secret@127.0.0.1:9", "Staffgate")
     async with channel.opened():
         for number in ("0400 000 000", "+61\r\nFrom: x", "", "+61;ext=1"):
             with pytest.raises(Rejected):

@@ -1,4 +1,4 @@
-"""Templates: complete, within their bounds, and nobody's name is more than text."""
+"""Contents: complete, within their bounds, and nobody's name is more than text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 
-from services.notify import gsm7
-from services.notify.agents import described
-from services.notify.notices import WORDS
-from services.notify.templates import PURPOSES, Content, Templates, Unusable, good_for, plain
+from services.notify.content import gsm7
+from services.notify.content.agents import described
+from services.notify.content.contents import PURPOSES, Content, Contents, Unusable, good_for, plain
+from services.notify.content.notices import WORDS
 from staffgate.contracts.identity import CodeMessage, LinkMessage, LinkPurpose, NoticeKind, NoticeMessage
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-TEMPLATES = Templates()
+TEMPLATES = Contents()
 URL = "https://id.acme.example/activate?token=Zm9v&x=1"
 
 

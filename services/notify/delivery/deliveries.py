@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
 
-from services.notify import store
+from services.notify.store import deliveries as store
 from shared.bus.envelope import Envelope
 from shared.db import Database, Tx
 from shared.errors import NotFound
 from staffgate.contracts.caller import Person
-from staffgate.contracts.identity import CodeIssued, LinkIssued, NoticeIssued
-from staffgate.contracts.notify import DeliveryList
+from staffgate.contracts.identity import CodeIssued, LinkIssued, LinkPurpose, NoticeIssued
+from staffgate.contracts.notify import DeliveryList, MessageFailed, Reason
 
 CODE = "code"
 _NOTICE = "notice."
 # Somebody sits and waits for a code; nobody for a link.
-URGENT, NORMAL = 0, 10
+URGENT, NORMAL, LAST = 0, 10, 99
+# With pauses of ten minutes at most this is about seven hours: a provider's bad day, and not a week of knocking.
+_TRIES = 48
 
 log = structlog.get_logger()
 outcomes = Counter("notify_deliveries_total", "What became of messages", ["channel", "template", "outcome"])
@@ -45,57 +48,38 @@ async def queue_link(tx: Tx, event: LinkIssued, envelope: Envelope) -> None:
     """A new link kills the older ones of its purpose, so they need not arrive any more."""
     template, now = event.purpose.value, tx.database.clock.now()
     await store.hold_messages_to(tx, event.org, event.staff, template)
-    await store.add(
-        tx,
-        store.NewDelivery(
-            org=event.org,
-            id=event.link,
-            staff=event.staff,
-            channel="email",
-            template=template,
-            priority=NORMAL,
-            sealed=event.sealed,
-            issued_at=envelope.time,
-            deadline=event.expires_at,
-            traceparent=envelope.traceparent,
-        ),
-        now,
-    )
-    tell_ended(await store.end_superseded(tx, event.org, event.staff, template, now))
+    await store.add(tx, _new(event, envelope, event.link, "email", template, NORMAL), now)
+    await tell_ended(tx, await store.end_superseded(tx, event.org, event.staff, template, now))
 
 
 async def queue_code(tx: Tx, event: CodeIssued, envelope: Envelope) -> None:
     """Codes don't supersede one another: a person may be logging in at two places."""
-    new = store.NewDelivery(
-        org=event.org,
-        id=event.code,
-        staff=event.staff,
-        channel=event.channel,
-        template=CODE,
-        priority=URGENT,
-        sealed=event.sealed,
-        issued_at=envelope.time,
-        deadline=event.expires_at,
-        traceparent=envelope.traceparent,
-    )
-    await store.add(tx, new, tx.database.clock.now())
+    await store.add(tx, _new(event, envelope, event.code, event.channel, CODE, URGENT), tx.database.clock.now())
 
 
 async def queue_notice(tx: Tx, event: NoticeIssued, envelope: Envelope) -> None:
     """Each by itself: the second of a kind tells of something else than the first."""
-    new = store.NewDelivery(
+    new = _new(event, envelope, event.notice, "email", _NOTICE + event.kind, NORMAL)
+    await store.add(tx, new, tx.database.clock.now())
+
+
+def _new(
+    event: LinkIssued | CodeIssued | NoticeIssued, envelope: Envelope, id: UUID, channel: str, template: str, priority: int
+) -> store.NewDelivery:  # fmt: skip
+    """A code is tried until it is too late; the others so many times."""
+    return store.NewDelivery(
         org=event.org,
-        id=event.notice,
+        id=id,
         staff=event.staff,
-        channel="email",
-        template=_NOTICE + event.kind,
-        priority=NORMAL,
+        channel=channel,
+        template=template,
+        priority=priority,
         sealed=event.sealed,
+        last_attempt=None if priority == URGENT else _TRIES,
         issued_at=envelope.time,
         deadline=event.expires_at,
         traceparent=envelope.traceparent,
     )
-    await store.add(tx, new, tx.database.clock.now())
 
 
 def notice_kind(template: str) -> str | None:
@@ -103,9 +87,31 @@ def notice_kind(template: str) -> str | None:
     return template.removeprefix(_NOTICE) if template.startswith(_NOTICE) else None
 
 
-def tell_ended(ended: list[store.Ended]) -> None:
-    """Of messages that ended unsent: one line and one count each."""
+def is_security(template: str) -> bool:
+    """Without it somebody can't get in, or is not warned: an administrator is told if it can't be delivered."""
+    return template in (CODE, LinkPurpose.RESET, LinkPurpose.ACTIVATE) or template.startswith(_NOTICE)
+
+
+# --- what became of them --------------------------------------------------------------------------------------
+
+
+async def tell_ended(tx: Tx, ended: Sequence[store.Ended]) -> None:
+    """Of messages that ended unsent: one line, one count and one event each, all with the change itself."""
+    await tx.emit_all([failed(one, one.reason) for one in ended if one.staff and one.reason is not Reason.SUPERSEDED])
     for delivery in ended:
-        outcome = "superseded" if delivery.superseded else "expired"
+        outcome = "superseded" if delivery.reason is Reason.SUPERSEDED else "expired"
         outcomes.labels(delivery.channel, delivery.template, outcome).inc()
         log.info(f"delivery.{outcome}", delivery=str(delivery.id), channel=delivery.channel, template=delivery.template)
+
+
+def failed(delivery: store.Ended | store.Claim, reason: Reason) -> MessageFailed:
+    assert delivery.staff is not None
+    return MessageFailed(
+        org=delivery.org,
+        staff=delivery.staff,
+        message=delivery.id,
+        channel=delivery.channel,
+        template=delivery.template,
+        security=is_security(delivery.template),
+        reason=reason,
+    )

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 import aiohttp
 import msgspec
 
-from services.notify.channels.port import Deferred, Outgoing, Rejected, fit_to_keep
+from services.notify.channels.port import Accepted, Down, Outgoing, Rejected, Unsure, fit_to_keep
 from staffgate.contracts.identity import Mobile
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
@@ -24,10 +24,11 @@ class _Reply(msgspec.Struct):
     message: str = ""
 
 
-class SmsChannel:
-    name = "sms"
+class TwilioProvider:
+    channel = "sms"
 
-    def __init__(self, url: str, sender: str) -> None:
+    def __init__(self, name: str, url: str, sender: str) -> None:
+        self.name = name
         parts = urlsplit(url)
         account, token = unquote(parts.username or ""), unquote(parts.password or "")
         place = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
@@ -43,18 +44,27 @@ class SmsChannel:
             yield
         self._session = None
 
-    async def send(self, message: Outgoing) -> str:
+    async def send(self, message: Outgoing) -> Accepted:
         assert self._session is not None
         form = {"To": _e164(message.to), "From": self._sender, "Body": message.text}
         try:
             async with self._session.post(self._url, data=form, allow_redirects=False) as response:
                 status, reply = response.status, _read(await response.read())
+        except aiohttp.ClientConnectorError as fault:
+            raise Down(f"no connection: {type(fault).__name__}") from None
         except (aiohttp.ClientError, OSError) as fault:
-            raise Deferred(f"no answer: {type(fault).__name__}") from None
+            raise Unsure(f"no answer: {type(fault).__name__}") from None
         if 200 <= status < 300:
-            return fit_to_keep(f"{status} {reply.sid}")
-        kind = Rejected if 400 <= status < 500 and status not in _PASSING else Deferred
+            return Accepted(answer=fit_to_keep(f"{status} {reply.sid}"), reference=reply.sid)
+        kind = _meaning(status)
         raise kind(fit_to_keep(f"{status} error {reply.code} {reply.message}" if reply.code else str(status)))
+
+
+def _meaning(status: int) -> type[Exception]:
+    """Of an answer that is no success. What a gateway in between says of a server behind it leaves open what that did."""
+    if status in (502, 504):
+        return Unsure
+    return Rejected if 400 <= status < 500 and status not in _PASSING else Down
 
 
 def _e164(number: str) -> str:

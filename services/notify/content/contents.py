@@ -13,9 +13,12 @@ import msgspec
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from services.notify import gsm7
-from services.notify.agents import described
-from services.notify.notices import FACTORS, WORDS
+from services.notify.channels.port import Outgoing
+from services.notify.content import gsm7
+from services.notify.content.agents import described
+from services.notify.content.notices import FACTORS, WORDS
+from services.notify.delivery.deliveries import CODE, notice_kind
+from services.notify.store.deliveries import Claim
 from staffgate.contracts.identity import CodeMessage, LinkMessage, NoticeKind, NoticeMessage
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -72,7 +75,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     html: str
 
 
-class Templates:
+class Contents:
     def __init__(self) -> None:
         self._environment = SandboxedEnvironment(
             loader=FileSystemLoader(_FOLDER),
@@ -86,6 +89,23 @@ class Templates:
             self._environment.get_template(name)
         said = self._environment.from_string
         self._notices = {kind: (said(one.title), said(one.said), said(one.advice)) for kind, one in WORDS.items()}
+
+    async def outgoing(self, claim: Claim, payload: bytes, now: datetime) -> Outgoing:
+        """The message as it leaves. Raise Unusable for a payload that says something that no message may say."""
+        to, content = self._content(claim, payload, now)
+        return Outgoing(
+            id=claim.id, to=to, subject=content.subject, text=content.text, html=content.html, sent_at=now
+        )  # fmt: skip
+
+    def _content(self, claim: Claim, payload: bytes, now: datetime) -> tuple[str, Content]:
+        if claim.template == CODE:
+            code = msgspec.json.decode(payload, type=CodeMessage)
+            return code.to, self.code(claim.channel, code, claim.deadline, now)
+        if kind := notice_kind(claim.template):
+            notice = msgspec.json.decode(payload, type=NoticeMessage)
+            return notice.to, self.notice(kind, notice)
+        link = msgspec.json.decode(payload, type=LinkMessage)
+        return link.to, self.link(claim.template, link, claim.deadline, now)
 
     @property
     def names(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The operations of notify."""
+"""What became of messages."""
 
 from __future__ import annotations
 

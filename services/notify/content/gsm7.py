@@ -49,3 +49,20 @@ def cut(text: str, most: int) -> str:
     while text and places(text + mark) > most:
         text = text[:-1]
     return text.rstrip() + mark if text else ""
+
+
+def segments(text: str) -> int:
+    """How many messages it takes: of more than one, each loses some room to its number (153 septets, 67 of the others).
+
+    What is sent is split at whole characters, so an escaped one that would straddle two moves to the next.
+    """
+    one, each = (_GSM_PLACES, 153) if is_gsm(text) else (_OTHER_PLACES, 67)
+    if places(text) <= one:
+        return 1
+    count, room_left = 1, each
+    for character in text:
+        size = places(character) if is_gsm(text) else len(character.encode("utf-16-be")) // 2
+        if size > room_left:
+            count, room_left = count + 1, each
+        room_left -= size
+    return count

@@ -1,0 +1,19 @@
+"""Who sends for notify where there is no Internet: the mailbox, as an SMTP server and as an SMS gateway."""
+
+from __future__ import annotations
+
+import json
+
+from deploy.local.keys import Keys
+
+
+def mailbox(keys: Keys, smtp: str, http: str) -> str:
+    """As notify's setting wants it. `smtp` and `http` are where the mailbox listens, host and port."""
+    sid, token = keys.sms_account()
+    sender = "Staffgate <no-reply@staffgate.localhost>"
+    return json.dumps(
+        [
+            {"kind": "smtp", "name": "mailbox", "url": f"smtp://{smtp}?tls=none", "sender": sender},
+            {"kind": "twilio", "name": "mailbox-sms", "url": f"http://{sid}:{token}@{http}", "sender": "Staffgate"},
+        ]
+    )

@@ -1,0 +1,1 @@
+"""A message that was promised, from the event that brings it to what became of it."""

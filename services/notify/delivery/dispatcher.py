@@ -1,0 +1,122 @@
+"""Takes deliveries that are due, and has each attempted. Any number may run at once.
+
+A delivery is taken and settled in transactions of their own; between them it is ours by a lease. If this process dies
+there the lease runs out and somebody takes the delivery again. It then leaves with the same Message-ID: that it may
+have arrived already is the one thing that nobody can know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+import structlog
+
+from services.notify.delivery.attempts import LEASE, TAKES_AT_MOST, Attempts
+from services.notify.delivery.deliveries import tell_ended
+from services.notify.store import deliveries as store
+from services.notify.store.deliveries import Claim, Lane
+from shared.db import Database
+from shared.errors import Unavailable
+
+_SLOTS = 8
+_POLL = 0.5  # seconds: what another process has queued, or a lease that ran out, is seen then
+_BREATH = 0.02
+_GRACE = TAKES_AT_MOST + 2
+_SWEPT = 100
+
+log = structlog.get_logger()
+
+
+class Dispatcher:
+    """One lane's, with slots of its own: ten thousand invitations, or a provider that hangs, hold up no code."""
+
+    def __init__(self, name: str, lane: Lane, db: Database, attempts: Attempts) -> None:
+        self.name = name
+        self._lane = lane
+        self._db = db
+        self._attempts = attempts
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._sending: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def ping(self) -> None:
+        if self._task is None or self._task.done():
+            raise RuntimeError("nobody sends")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """In the end what is being sent is finished; what can't be finished in time is left to its lease."""
+        self._task = asyncio.create_task(self._run(), name=f"dispatcher.{self.name}")
+        try:
+            yield
+        finally:
+            self._stopping = True
+            self._wake.set()
+            await self._task
+            await self._finish()
+
+    async def _finish(self) -> None:
+        if self._sending:
+            _, late = await asyncio.wait(self._sending, timeout=_GRACE)
+            for task in late:
+                task.cancel()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                wait = await self._round()
+            except Unavailable as fault:
+                log.warning("dispatcher.database_away", channel=self.name, error=str(fault))
+                wait = _jittered(_POLL)
+            except Exception:
+                log.exception("dispatcher.round_failed", channel=self.name)
+                wait = _jittered(_POLL)
+            await self._woken(wait)
+
+    async def _round(self) -> float:
+        """Start what is due, as far as there is room; the seconds until there is more to do."""
+        room = _SLOTS - len(self._sending)
+        now = self._db.clock.now()
+        async with self._db.begin_anywhere() as tx:
+            await tell_ended(tx, await store.end_overdue_anywhere(tx, self._lane.channel, now, _SWEPT))
+            claims = await store.claim_anywhere(tx, self._lane, now, now + LEASE, room)
+            due = await store.next_due_anywhere(tx, self._lane) if len(claims) < room else None
+        for claim in claims:
+            self._start(claim)
+        if len(claims) < room:
+            return self._until(due, now)
+        return _POLL if len(self._sending) == _SLOTS else 0.0  # when all are busy, whoever finishes wakes us
+
+    def _until(self, due: datetime | None, now: datetime) -> float:
+        seconds = (due - now).total_seconds() if due else _POLL
+        return min(_POLL, max(_BREATH, seconds))  # at least a breath: somebody else may have it in hand
+
+    async def _woken(self, wait: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
+
+    # --- one delivery -----------------------------------------------------------------------------------------
+
+    def _start(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._attempts.make(claim), name=f"delivery {claim.id}")
+        self._sending.add(task)
+        task.add_done_callback(self._settled)
+
+    def _settled(self, task: asyncio.Task[None]) -> None:
+        if len(self._sending) == _SLOTS:
+            self._wake.set()
+        self._sending.discard(task)
+
+
+def _jittered(seconds: float) -> float:
+    return seconds * random.uniform(0.5, 1)  # noqa: S311

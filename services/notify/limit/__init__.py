@@ -1,0 +1,1 @@
+"""Whether a message may be sent at all."""

@@ -1,0 +1,63 @@
+"""Whether a provider is asked at all: not while it is down, and then by one message that finds out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+_OPENS_AFTER = 3  # failures in a row
+_SHORTEST = timedelta(seconds=5)
+_LONGEST = timedelta(minutes=1)
+_PROBE = timedelta(seconds=30)  # a probe that nobody heard of again
+
+
+class BreakerState(StrEnum):
+    CLOSED = "closed"  # all is well
+    OPEN = "open"
+    HALF_OPEN = "half_open"  # one message tries
+
+
+class Breaker:
+    """Of one provider in one process; it holds no clock, so whoever asks says what time it is.
+
+    Opens after three failures in a row. When its time is up one message probes: if that is taken it closes, else it opens
+    again for twice as long, up to a minute.
+    """
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._pause = _SHORTEST
+        self._until: datetime | None = None
+        self._probing_since: datetime | None = None
+
+    def state(self, now: datetime) -> BreakerState:
+        if self._until is None:
+            return BreakerState.CLOSED
+        return BreakerState.OPEN if now < self._until else BreakerState.HALF_OPEN
+
+    def permit(self, now: datetime) -> bool:
+        """Whether a message may be given to it now. Who gets True says what became of it."""
+        state = self.state(now)
+        if state is BreakerState.HALF_OPEN:
+            if self._probing_since is not None and now < self._probing_since + _PROBE:
+                return False
+            self._probing_since = now
+        return state is not BreakerState.OPEN
+
+    def succeeded(self) -> None:
+        self._failures = 0
+        self._pause = _SHORTEST
+        self._until = self._probing_since = None
+
+    def failed(self, now: datetime) -> None:
+        """It gave no answer, a bad one, or none in good time."""
+        self._failures += 1
+        if self._probing_since is not None:
+            self._pause = min(self._pause * 2, _LONGEST)
+        elif self._until is not None or self._failures < _OPENS_AFTER:
+            return  # those that were under way when it opened are no news
+        self._probing_since = None
+        self._until = now + self._pause
+
+    def reopens_at(self) -> datetime | None:
+        return self._until

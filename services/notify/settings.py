@@ -1,0 +1,12 @@
+"""notify's own settings, besides what every service needs."""
+
+from __future__ import annotations
+
+from shared.settings import ClientSettings
+
+
+class Settings(ClientSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    seal_key: str  # JWK, X25519 with its private half
+    address_key: str  # 32 bytes, base64: addresses that are counted or suppressed are kept as HMACs under it
+    providers: str  # who sends for us: a JSON list, see the page about providers
+    public_url: str = ""  # where providers reach notify with receipts; without it none are asked for

@@ -1,0 +1,1 @@
+"""All of notify's SQL, one function a query. Each takes the transaction first, and names the organisation."""

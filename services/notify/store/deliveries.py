@@ -1,0 +1,229 @@
+"""Deliveries: received, claimed, given to a provider, and what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from shared.db import Tx
+from staffgate.contracts.notify import Delivery, DeliveryState, Reason
+
+_OPEN = "state IN ('queued', 'sending')"
+_SHOWN = (
+    "id, staff, channel, template, state, reason, attempts, provider, segments, created_at, deadline,"
+    f" CASE WHEN {_OPEN} THEN next_attempt_at END AS next_attempt_at, finished_at, settled_at, last_answer,"
+    " state = 'dead' AND sealed IS NOT NULL AND replayed_at IS NULL AS replayable"
+)
+
+
+class NewDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    org: UUID
+    id: UUID
+    staff: UUID | None
+    channel: str
+    template: str
+    priority: int
+    sealed: str
+    last_attempt: int | None
+    issued_at: datetime
+    deadline: datetime
+    traceparent: str
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that is ours to send. `attempts` fences: whoever claims it after us raises it."""
+
+    id: UUID
+    org: UUID
+    staff: UUID | None
+    channel: str
+    template: str
+    priority: int
+    sealed: str
+    attempts: int
+    last_attempt: int | None
+    admitted: bool
+    provider: str | None
+    unsure: bool
+    issued_at: datetime
+    created_at: datetime
+    deadline: datetime
+    traceparent: str
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that ended unsent."""
+
+    org: UUID
+    id: UUID
+    staff: UUID | None
+    channel: str
+    template: str
+    reason: Reason
+
+
+_ENDED = "delivery.org, delivery.id, delivery.staff, delivery.channel, delivery.template, delivery.reason"
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """What one dispatcher takes: a channel's messages from one priority to another, both included."""
+
+    channel: str
+    first: int
+    last: int
+
+
+# --- receiving ------------------------------------------------------------------------------------------------
+
+
+async def hold_messages_to(tx: Tx, org: UUID, staff: UUID, template: str) -> None:
+    """Until the end of this transaction, nobody else adds such a message to this person.
+
+    Of two links that arrive at once neither transaction sees the other's, and both would be sent.
+    """
+    await tx.run("SELECT pg_advisory_xact_lock(726401, hashtext($1))", f"{org} {staff} {template}")
+
+
+async def add(tx: Tx, new: NewDelivery, now: datetime) -> bool:
+    """False if it is there already."""
+    added = await tx.run(
+        "INSERT INTO delivery (org, id, staff, channel, template, priority, state, sealed, next_attempt_at, issued_at,"
+        " created_at, deadline, last_attempt, traceparent)"
+        " VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $8, $10, $11, $12) ON CONFLICT (id) DO NOTHING",
+        new.org, new.id, new.staff, new.channel, new.template, new.priority, new.sealed, now, new.issued_at,
+        new.deadline, new.last_attempt, new.traceparent,
+    )  # fmt: skip
+    return added == 1
+
+
+async def end_superseded(tx: Tx, org: UUID, staff: UUID, template: str, now: datetime) -> list[Ended]:
+    """End every such message to this person but the newest, in whatever order they came.
+
+    One that is being sent right now is only marked: what comes of it is the sender's to say, but it is not tried again.
+    """
+    await tx.run(
+        "UPDATE delivery AS old SET superseded = true"
+        f" WHERE org = $1 AND staff = $2 AND template = $3 AND {_OPEN} AND NOT superseded"
+        " AND EXISTS (SELECT FROM delivery AS new WHERE new.org = $1 AND new.staff = $2 AND new.template = $3"
+        "  AND (new.issued_at, new.id) > (old.issued_at, old.id))",
+        org, staff, template,
+    )  # fmt: skip
+    return await tx.all(
+        Ended,
+        "UPDATE delivery SET state = 'expired', reason = 'superseded', sealed = NULL, finished_at = $4,"
+        " last_answer = 'superseded'"
+        " WHERE org = $1 AND staff = $2 AND template = $3 AND state = 'queued' AND superseded"
+        f" RETURNING {_ENDED}",
+        org, staff, template, now,
+    )  # fmt: skip
+
+
+# --- sending, for every organisation ---------------------------------------------------------------------------
+
+
+async def end_overdue_anywhere(tx: Tx, channel: str, now: datetime, count: int) -> list[Ended]:
+    """End what is past its deadline or superseded, unless somebody is sending it."""
+    return await tx.all(
+        Ended,
+        "WITH overdue AS MATERIALIZED (SELECT id FROM delivery WHERE channel = $1 AND sealed IS NOT NULL"
+        f"  AND {_OPEN} AND (state = 'queued' OR next_attempt_at <= $2) AND deadline <= $2"
+        "  LIMIT $3 FOR UPDATE SKIP LOCKED),"
+        " idle AS MATERIALIZED (SELECT id FROM delivery WHERE channel = $1 AND superseded"
+        f"  AND {_OPEN} AND (state = 'queued' OR next_attempt_at <= $2)"
+        "  LIMIT $3 FOR UPDATE SKIP LOCKED)"
+        " UPDATE delivery SET state = 'expired', sealed = NULL, finished_at = $2,"
+        " reason = CASE WHEN superseded THEN 'superseded' ELSE 'too_late' END,"
+        " last_answer = CASE WHEN superseded THEN 'superseded' ELSE concat_ws('; before: ', 'too late', last_answer) END"
+        " WHERE id IN (SELECT id FROM overdue UNION SELECT id FROM idle)"
+        f" RETURNING {_ENDED}",
+        channel, now, count,
+    )  # fmt: skip
+
+
+async def claim_anywhere(tx: Tx, lane: Lane, now: datetime, until: datetime, count: int) -> list[Claim]:
+    """Take what is due, the most urgent first. What was taken and not settled by then is due again."""
+    claims = await tx.all(
+        Claim,
+        f"WITH due AS MATERIALIZED (SELECT id FROM delivery WHERE channel = $1 AND priority BETWEEN $2 AND $3 AND {_OPEN}"
+        "  AND next_attempt_at <= $4 AND deadline > $4 AND NOT superseded"
+        "  ORDER BY priority, next_attempt_at LIMIT $6 FOR UPDATE SKIP LOCKED)"
+        " UPDATE delivery SET state = 'sending', next_attempt_at = $5, attempts = attempts + 1"
+        " FROM due WHERE delivery.id = due.id"
+        " RETURNING delivery.id, org, staff, channel, template, priority, sealed, attempts, last_attempt, admitted,"
+        " provider, unsure, issued_at, created_at, deadline, traceparent",
+        lane.channel, lane.first, lane.last, now, until, count,
+    )  # fmt: skip
+    return sorted(claims, key=lambda claim: (claim.priority, claim.created_at))
+
+
+async def next_due_anywhere(tx: Tx, lane: Lane) -> datetime | None:
+    due: datetime | None = await tx.value(
+        f"SELECT least(next_attempt_at, deadline) FROM delivery WHERE channel = $1 AND priority BETWEEN $2 AND $3 AND {_OPEN}"
+        " ORDER BY priority, next_attempt_at LIMIT 1",
+        lane.channel, lane.first, lane.last,
+    )  # fmt: skip
+    return due
+
+
+async def assign_anywhere(tx: Tx, claim: Claim, provider: str | None) -> bool:
+    """It is admitted, and about to be given to this provider: from here on it may be there. False if it is not ours."""
+    assigned = await tx.run(
+        "UPDATE delivery SET provider = coalesce($3, provider), unsure = unsure OR $3 IS NOT NULL, admitted = true"
+        " WHERE id = $1 AND attempts = $2 AND state = 'sending'",
+        claim.id, claim.attempts, provider,
+    )  # fmt: skip
+    return assigned == 1
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt ended for good. `segments` are an SMS's."""
+
+    state: DeliveryState
+    answer: str
+    reason: Reason | None = None
+    reference: str | None = None
+    segments: int | None = None
+
+
+async def finish_anywhere(tx: Tx, claim: Claim, end: Finished, now: datetime) -> bool:
+    """It is over, one way or another; a dead one keeps what it says. False if it is not ours any more."""
+    finished = await tx.run(
+        "UPDATE delivery SET state = $3, reason = $4, last_answer = $5, reference = $6, segments = $7, finished_at = $8,"
+        " unsure = false, sealed = CASE $3 WHEN 'dead' THEN sealed END"
+        " WHERE id = $1 AND attempts = $2 AND state = 'sending'",
+        claim.id, claim.attempts, end.state, end.reason, end.answer, end.reference, end.segments, now,
+    )  # fmt: skip
+    return finished == 1
+
+
+async def put_back_anywhere(
+    tx: Tx, claim: Claim, answer: str, next_attempt_at: datetime, *, unsure: bool = False
+) -> bool:
+    """To be tried again. False if it is not ours any more."""
+    put_back = await tx.run(
+        "UPDATE delivery SET state = 'queued', last_answer = $3, next_attempt_at = $4, unsure = $5"
+        " WHERE id = $1 AND attempts = $2 AND state = 'sending'",
+        claim.id, claim.attempts, answer, next_attempt_at, unsure,
+    )  # fmt: skip
+    return put_back == 1
+
+
+# --- looking --------------------------------------------------------------------------------------------------
+
+
+async def newest_to(tx: Tx, org: UUID, staff: UUID, limit: int) -> list[Delivery]:
+    return await tx.all(
+        Delivery,
+        f"SELECT {_SHOWN} FROM delivery WHERE org = $1 AND staff = $2 ORDER BY created_at DESC, id DESC LIMIT $3",
+        org, staff, limit,
+    )  # fmt: skip
+
+
+async def newest(tx: Tx, org: UUID, limit: int) -> list[Delivery]:
+    return await tx.all(
+        Delivery,
+        f"SELECT {_SHOWN} FROM delivery WHERE org = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
+        org, limit,
+    )  # fmt: skip
