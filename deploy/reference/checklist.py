@@ -1,4 +1,4 @@
-"""What identity promises, line by line, and the tests that hold it: out of the tests' own `checklist` marks."""
+"""What Staffgate promises, line by line, and the tests that hold it: out of the tests' own `checklist` marks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from deploy.reference.table import table
 
 TESTS = Path(__file__).parents[2] / "tests"
 
-_HEAD = """# What identity promises, and the tests that hold it
+_HEAD = """# What Staffgate promises, and the tests that hold it
 
 Each line is a promise, with the tests that fail when what keeps it is taken out. `./dev test` runs them all; a test with
 `--long` behind it runs its full size only then, and a sample otherwise. Where a line says more than a test can, or less
 is promised than a standard asks, the result says so.
 
 The sections: A logging in, B passwords, C codes by e-mail and SMS, D authenticator app and recovery, E limits and lists,
-F links, G sessions and tokens, H tenants and accounts, I import, K passkeys, L the API, O the audit log and events.
+F links, G sessions and tokens, H tenants and accounts, I import, K passkeys, L the API, M messages that arrive, N messages
+that do no harm, O the audit log and events.
 """
 
 

@@ -111,7 +111,7 @@ async def test_the_wall_stands_behind_the_queries(sent: Running, database: Any) 
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with app.transaction():
                 await app.execute("UPDATE delivery SET org = $1", OTHER_ORG)
-        await app.execute(f"SET LOCAL app.org = '{OTHER_ORG}'")
+        await app.execute(f"SET LOCAL app.org = '{IDS.uuid()}'")
         assert await app.execute("DELETE FROM delivery") == "DELETE 0"
     await app.close()
 
