@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hmac
 from email.message import EmailMessage
 
 import aiohttp
 import aiosmtplib
 import pytest
+from aiohttp import web
 
 from deploy.local.keys import Keys
 from deploy.local.ports import HOST
@@ -72,6 +74,45 @@ async def test_sms_come_in_as_twilio_takes_them(suite: Bare) -> None:
     assert (status, refused["code"]) == (400, 21211)
     status, refused = await send_sms(suite, password="wrong", To="+4915112345678", From="Staffgate", Body="x")
     assert (status, refused["code"]) == (401, 20003)
+
+
+async def test_an_sms_is_acknowledged_as_twilio_does(suite: Bare) -> None:
+    """Signed with the account's token, at the address that came with the message."""
+    heard: asyncio.Queue[tuple[str, str, dict[str, str]]] = asyncio.Queue()
+
+    async def hear(request: web.Request) -> web.Response:
+        fields = {name: str(value) for name, value in (await request.post()).items()}
+        heard.put_nowait((request.path_qs, request.headers["X-Twilio-Signature"], fields))
+        return web.Response(status=204)
+
+    runner = web.AppRunner(app := web.Application())
+    app.add_routes([web.post("/heard", hear)])
+    await runner.setup()
+    await web.TCPSite(runner, HOST, 0).start()
+    place = f"http://{HOST}:{runner.addresses[0][1]}"
+    try:
+        url = f"{place}/heard?delivery=1"
+        _, accepted = await send_sms(suite, To="+4915112345678", From="Staffgate", Body="x", StatusCallback=url)
+        path, signature, fields = await asyncio.wait_for(heard.get(), 10)
+    finally:
+        await runner.cleanup()
+    assert (path, fields["MessageStatus"], fields["MessageSid"]) == ("/heard?delivery=1", "delivered", accepted["sid"])
+    text = url + "".join(name + fields[name] for name in sorted(fields))
+    digest = hmac.new(Keys(suite.state).sms_account()[1].encode(), text.encode(), "sha1").digest()
+    assert base64.b64decode(signature) == digest
+
+
+async def test_a_picture_that_an_email_brings_along_is_shown(suite: Bare) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "Staffgate <no-reply@staffgate.localhost>", "logo@example.com", "Logo"
+    mail.set_content("text")
+    mail.add_alternative('<img src="cid:logo@x">', subtype="html")
+    html = mail.get_body(("html",))
+    assert html is not None
+    html.add_related(b"\x89PNG", "image", "png", cid="<logo@x>")
+    await aiosmtplib.send(mail, hostname=HOST, port=suite.base + 6)
+    (kept,) = await messages(suite, to="logo@example.com")
+    assert kept["html"].strip() == '<img src="data:image/png;base64,iVBORw==">'
 
 
 async def test_the_mailbox_fails_as_it_is_told(suite: Bare) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
 from email.message import EmailMessage
@@ -38,7 +39,7 @@ class Handler:
                 sender=str(message["From"] or envelope.mail_from or ""),
                 subject=str(message["Subject"] or ""),
                 text=_part(message, "plain"),
-                html=_part(message, "html"),
+                html=_with_pictures(_part(message, "html"), message),
                 message_id=str(message["Message-ID"] or ""),
             )
         return "250 2.0.0 Kept"
@@ -58,3 +59,13 @@ def _part(message: EmailMessage, subtype: str) -> str:
     except (LookupError, UnicodeError):  # an unknown or wrong charset: still show what can be shown
         payload = body.get_payload(decode=True)
         return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else str(payload)
+
+
+def _with_pictures(html: str, message: EmailMessage) -> str:
+    """What an e-mail brings along and shows by its Content-ID, put where it is shown: the page loads nothing."""
+    for part in message.walk():
+        name, content = str(part["Content-ID"] or "").strip("<> "), part.get_payload(decode=True)
+        if name and part.get_content_maintype() == "image" and isinstance(content, bytes):
+            data = f"data:{part.get_content_type()};base64,{base64.b64encode(content).decode()}"
+            html = html.replace(f"cid:{name}", data)
+    return html

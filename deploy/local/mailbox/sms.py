@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from aiohttp import web
 
 from deploy.local.mailbox.faults import Faults
+from deploy.local.mailbox.receipts import Receipts
 from deploy.local.mailbox.store import Message, Store
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
@@ -26,6 +27,7 @@ class Gateway:
         self._faults = faults
         self._sid = sid
         self._token = token
+        self._receipts = Receipts(token)
 
     async def send(self, request: web.Request) -> web.Response:
         if not self._allowed(request):
@@ -37,7 +39,11 @@ class Gateway:
         if fault:
             return _refusal(400, *fault)
         message = self._store.add("sms", to=form["To"], sender=form["From"], text=form["Body"])
-        return web.json_response(self._resource(message), status=201)
+        resource = self._resource(message)
+        if form.get("StatusCallback", "").startswith(("http://", "https://")):
+            told = {"MessageSid": str(resource["sid"]), "MessageStatus": "delivered", "AccountSid": self._sid}
+            self._receipts.tell(form["StatusCallback"], told | {"To": message.to, "From": message.sender})
+        return web.json_response(resource, status=201)
 
     def _allowed(self, request: web.Request) -> bool:
         given = request.headers.get("Authorization", "").removeprefix("Basic ")
