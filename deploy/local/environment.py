@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deploy.local.databases import Urls
 from deploy.local.keys import Keys
 from deploy.local.ports import HOST, Ports
-from deploy.local.providers import mailbox
+from deploy.local.providers import LIMITS, mailbox
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ class Settings:
             "NOTIFY_SEAL_KEY": self.keys.seal_key("notify", private=True),
             "NOTIFY_ADDRESS_KEY": self.keys.symmetric("address"),
             "NOTIFY_PROVIDERS": mailbox(self.keys, f"{HOST}:{self.ports.smtp}", f"{HOST}:{self.ports.mailbox}"),
+            "NOTIFY_LIMITS": LIMITS,
             "NOTIFY_PUBLIC_URL": self.url("notify"),
         }
 

@@ -153,6 +153,11 @@ class Postgres:
             "timezone": "UTC",
             "log_timezone": "UTC",
             "logging_collector": "off",
+            # A statement's text may be logged, and never what it was about: not its parameters, and not the row that
+            # a constraint refused, which stands in the DETAIL.
+            "log_parameter_max_length": "0",
+            "log_parameter_max_length_on_error": "0",
+            "log_error_verbosity": "terse",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [programs / "postgres", "-D", str(self._data), "-p", str(self.port), *options]

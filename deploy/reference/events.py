@@ -10,7 +10,7 @@ from types import ModuleType
 import msgspec
 
 from deploy.reference.table import table
-from shared.bus.topology import FOR_PRODUCTS, QUEUES
+from shared.bus.topology import QUEUES
 from staffgate import contracts
 from staffgate.contracts.event import Event, Stated, event_types
 
@@ -73,6 +73,4 @@ def _fields(kind: type[Event]) -> str:
 
 def _heard(type: str) -> str:
     queues = [f"queue `{queue.name}`" for queue in QUEUES if type in queue.types]
-    return ", ".join(queues) or (
-        "products, by queues of their own" if type in FOR_PRODUCTS else "every replica, as a hint"
-    )
+    return ", ".join(queues) or "every replica, as a hint"

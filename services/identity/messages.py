@@ -46,7 +46,9 @@ class Messages:
             name=person.name,
             organisation=organisation.name,
             login=login_name(organisation, person),
+            locale=person.locale or "",
             url=f"{self._public_url}/{_PATHS.get(purpose, 'activate')}?token={token}",
+            ip=trace.source().ip,
         )
         await tx.emit(
             LinkIssued(
@@ -66,8 +68,15 @@ class Messages:
         """To the person's own address of that channel, unless another is to be confirmed."""
         to = to or (person.email if channel == "email" else person.mobile or "")
         message = CodeMessage(
-            to=to, name=person.name, organisation=organisation.name, code=code, purpose=purpose, host=self._host
-        )  # fmt: skip
+            to=to,
+            name=person.name,
+            organisation=organisation.name,
+            code=code,
+            purpose=purpose,
+            host=self._host,
+            locale=person.locale or "",
+            ip=trace.source().ip,
+        )
         await tx.emit(
             CodeIssued(
                 org=person.org,
@@ -81,12 +90,16 @@ class Messages:
 
     async def send_notice(
         self, tx: Tx, person: StaffRow, organisation: OrganisationRow, kind: NoticeKind, *, to: str = "", **facts: str
-    ) -> None:
-        """Tell a person what happened to their account. Where and when goes with it; who has no portal gets none."""
+    ) -> UUID:
+        """Tell a person what happened to their account, when and from where; who has no portal gets none. The notice's id."""
         source, now, id = trace.source(), tx.database.clock.now(), tx.database.ids.uuid()
-        known = {"ip": source.ip, "agent": source.agent, "at": now.strftime("%Y-%m-%d %H:%M UTC")}
+        known = {"ip": source.ip, "agent": source.agent, "at": now.isoformat()}
         message = NoticeMessage(
-            to=to or person.email, name=person.name, organisation=organisation.name, facts=known | facts
+            to=to or person.email,
+            name=person.name,
+            organisation=organisation.name,
+            locale=person.locale or "",
+            facts=known | facts,
         )
         await tx.emit(
             NoticeIssued(
@@ -98,6 +111,7 @@ class Messages:
                 sealed=self._seal(message, id),
             )
         )
+        return id
 
     def _seal(self, message: LinkMessage | CodeMessage | NoticeMessage, id: UUID) -> str:
         return self._sealer.seal(msgspec.json.encode(message), str(id))

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 from services.notify.api import api
+from services.notify.brand.branding import Branding
+from services.notify.brand.brands import Brands
 from services.notify.content.contents import Contents
+from services.notify.content.previews import Previews
+from services.notify.delivery import retention, watch
 from services.notify.delivery.attempts import Attempts
+from services.notify.delivery.dead import DeadLetters
 from services.notify.delivery.deliveries import LAST, URGENT, Deliveries
 from services.notify.delivery.dispatcher import Dispatcher
 from services.notify.events import HANDLERS, waking
-from services.notify.limit.admission import Admission
+from services.notify.limit.opening import address_key, admission
+from services.notify.limit.policies import Policies
+from services.notify.limit.settings import read as read_limits
+from services.notify.limit.watch import Watch as LimitWatch
 from services.notify.provider.opening import routes as open_routes
 from services.notify.provider.settings import read as read_providers
+from services.notify.receipt.receipts import Receipts
 from services.notify.service import Notify
 from services.notify.settings import Settings
 from services.notify.store.deliveries import Lane
+from services.notify.suppression.addresses import Addresses
+from services.notify.suppression.suppressions import Suppressions
+from services.notify.webhook import opening as webhook_opening
+from services.notify.webhook.endpoints import read as read_endpoints
+from services.notify.webhook.webhooks import Webhooks
 from shared.access import Access
 from shared.bus.consumer import Consumer
 from shared.bus.port import Bus
+from shared.bus.topology import NOTIFY_WEBHOOKS
 from shared.clock import Clock
 from shared.db import Database
 from shared.http.health import Check
 from shared.ids import Ids
+from shared.rounds import Round
 from shared.sealing import Opener
 from shared.service import (
     Part,
@@ -49,11 +66,15 @@ LANES = {
 
 def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None, ids: Ids | None = None) -> Service:
     db, relay = open_database(settings, bus, clock, ids)
-    access = Access(settings.identity_url, settings.issuer, db.clock)
+    access, brands = Access(settings.identity_url, settings.issuer, db.clock), Brands(db)
+    contents = Contents(brands.of)
+    suppressions = Suppressions(db, Addresses(base64.b64decode(settings.address_key)))
+    receipts = Receipts(db, suppressions, read_providers(settings.providers), settings.public_url)
     parts: list[Part] = [migrated(settings, MIGRATIONS), db.opened()]
     checks = [Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)]
     if role != Role.HTTP:
-        dispatchers = _sending(settings, db, bus, parts)
+        dispatchers = _sending(settings, db, bus, parts, contents, receipts)
+        parts.append(receipts.round.running())
         checks += [Check(f"dispatcher.{name}", dispatcher.ping) for name, dispatcher in dispatchers.items()]
     if role != Role.WORKER:
         access.listen(bus)
@@ -62,18 +83,41 @@ def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None
     parts.append(connected(bus))
     if role != Role.HTTP:
         parts.append(relayed(relay))
-    routes = api_routes("notify", api, Notify(deliveries=Deliveries(db)), access.authenticate)
+    routes = api_routes(
+        "notify",
+        api,
+        Notify(
+            deliveries=Deliveries(db),
+            dead=DeadLetters(db),
+            branding=Branding(db, brands),
+            previews=Previews(contents, brands, db.clock),
+            suppressions=suppressions,
+            receipts=receipts,
+            policies=Policies(db, read_limits(settings.limits)),
+        ),
+        access.authenticate,
+    )
     return assemble("notify", settings, routes=[] if role == Role.WORKER else routes, parts=parts, checks=checks)
 
 
-def _sending(settings: Settings, db: Database, bus: Bus, parts: list[Part]) -> dict[str, Dispatcher]:
+def _sending(
+    settings: Settings, db: Database, bus: Bus, parts: list[Part], contents: Contents, receipts: Receipts
+) -> dict[str, Dispatcher]:  # fmt: skip
     """The worker's side: what hears of messages, and what sends them."""
-    routes = open_routes(read_providers(settings.providers))
-    attempts = Attempts(db, Opener(settings.seal_key), Contents(), Admission(), routes)
+    named, opener = read_providers(settings.providers), Opener(settings.seal_key)
+    routes, limits = open_routes(named, settings.public_url, receipts.tell), read_limits(settings.limits)
+    admitting = admission(limits, address_key(settings.address_key), db, routes)
+    attempts = Attempts(db, opener, contents, admitting, routes)
     dispatchers = {name: Dispatcher(name, lane, db, attempts) for name, lane in LANES.items()}
-    parts += [provider.opened() for provider in routes.providers]
+    endpoints = read_endpoints(settings.webhooks, [one.name for one in named])
+    posting = webhook_opening.providers(endpoints)
+    dispatchers |= webhook_opening.dispatchers(posting, db, opener)
+    parts += [provider.opened() for provider in (*routes.providers, *posting)]
     parts += [dispatcher.running() for dispatcher in dispatchers.values()]
     wake = [dispatcher.wake for dispatcher in dispatchers.values()]
-    for queue, handlers in HANDLERS.items():
+    for queue, handlers in {**HANDLERS, NOTIFY_WEBHOOKS: Webhooks(endpoints, opener).handlers()}.items():
         bus.consume(queue, waking(Consumer(queue, db, handlers), wake))
+    parts += [one.running() for one in LimitWatch(db, limits).rounds()]
+    parts.append(Round("watch", watch.EVERY, watch.Watch(db).look).running())
+    parts.append(Round("retention", retention.EVERY, retention.Retention(db, settings.keep_days).sweep).running())
     return dispatchers

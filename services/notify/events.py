@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from services.notify.delivery import deliveries
+from services.notify.limit import conversion
 from shared.bus.consumer import Consumer, Handler
 from shared.bus.port import Handle, Message, Outcome, Queue, Verdict
 from shared.bus.topology import NOTIFY_CODES, NOTIFY_MESSAGES
 from staffgate.contracts.event import Event
-from staffgate.contracts.identity import CodeIssued, LinkIssued, NoticeIssued
+from staffgate.contracts.identity import CodeIssued, CodeUsed, LinkIssued, NoticeIssued
 
 HANDLERS: Mapping[Queue, Mapping[type[Event], Handler]] = {
-    NOTIFY_CODES: {CodeIssued: deliveries.queue_code},
+    NOTIFY_CODES: {CodeIssued: deliveries.queue_code, CodeUsed: conversion.note_used},
     NOTIFY_MESSAGES: {LinkIssued: deliveries.queue_link, NoticeIssued: deliveries.queue_notice},
 }
 

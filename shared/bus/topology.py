@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from aio_pika.abc import AbstractChannel, AbstractExchange
 
 from shared.bus.port import Queue
-from staffgate.contracts import authz, identity, items
+from staffgate.contracts import authz, identity, items, notify
 
 EXCHANGE = "events"
 PARKED = "parked"
@@ -40,15 +40,42 @@ AUTHZ_STAFF = Queue(
     ),
 )
 IDENTITY_PLACEMENTS = Queue(name="identity.placements", types=(authz.PlacementsChanged.type,))
+# Who can't be reached, and is again; and who changed the list of addresses that nothing is sent to.
+IDENTITY_MESSAGES = Queue(
+    name="identity.messages",
+    types=(
+        notify.MessageDelivered.type,
+        notify.MessageFailed.type,
+        notify.MessageBounced.type,
+        notify.SuppressionChanged.type,
+    ),
+)
 AUTHZ_ITEMS = Queue(name="authz.items", types=(items.ItemRegistered.type, items.ItemRemoved.type))
 # Somebody waits for a code: it does not stand behind ten thousand invitations.
-NOTIFY_CODES = Queue(name="notify.codes", types=(identity.CodeIssued.type,))
+NOTIFY_CODES = Queue(name="notify.codes", types=(identity.CodeIssued.type, identity.CodeUsed.type))
 NOTIFY_MESSAGES = Queue(name="notify.messages", types=(identity.LinkIssued.type, identity.NoticeIssued.type))
+# What products need to know: those on the bus bind queues of their own, and to the others notify posts it.
+NOTIFY_WEBHOOKS = Queue(
+    name="notify.webhooks",
+    types=(
+        *AUTHZ_STAFF.types,
+        identity.OrganisationTransferred.type,
+        identity.AvailabilityChanged.type,
+        notify.MessageDelivered.type,
+        notify.MessageFailed.type,
+        notify.MessageBounced.type,
+    ),
+)
 
-QUEUES = (AUTHZ_STAFF, AUTHZ_ITEMS, IDENTITY_PLACEMENTS, NOTIFY_CODES, NOTIFY_MESSAGES)
-
-# For products, each by a queue of its own: nobody of the suite has anything to do with them.
-FOR_PRODUCTS = frozenset({identity.AvailabilityChanged.type, identity.OrganisationTransferred.type})
+QUEUES = (
+    AUTHZ_STAFF,
+    AUTHZ_ITEMS,
+    IDENTITY_PLACEMENTS,
+    IDENTITY_MESSAGES,
+    NOTIFY_CODES,
+    NOTIFY_MESSAGES,
+    NOTIFY_WEBHOOKS,
+)
 
 
 def retry_queue(queue: str, delay: float) -> str:

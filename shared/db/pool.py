@@ -153,7 +153,11 @@ class Database:
                 try:
                     yield tx
                     await tx.close()
-                except BaseException:
+                except BaseException as fault:
+                    if isinstance(fault, asyncpg.PostgresError):
+                        # It quotes the row that was refused, and whoever logs the fault or parks a message with it
+                        # would tell what is in there.
+                        fault.detail = None
                     if not connection.is_closed():
                         await connection.execute("ROLLBACK")
                     raise

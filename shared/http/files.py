@@ -16,6 +16,11 @@ class Content(msgspec.Struct, frozen=True):
 
     type: str
     limit: int
+    also: tuple[str, ...] = ()  # other types that will do
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return self.type, *self.also
 
 
 class Download(msgspec.Struct, frozen=True):
@@ -38,8 +43,8 @@ class JsonLines(Download, frozen=True):
 
 
 async def received(request: web.Request, wanted: Content) -> bytes:
-    if request.content_type != wanted.type:
-        raise Malformed("wrong_content_type", f"Send the file as Content-Type: {wanted.type}.")
+    if request.content_type not in wanted.types:
+        raise Malformed("wrong_content_type", f"Send the file as Content-Type: {' or '.join(wanted.types)}.")
     try:
         return await request.clone(client_max_size=wanted.limit).read()
     except web.RequestPayloadError as fault:

@@ -49,7 +49,7 @@ def _kinds(operations: Sequence[Operation]) -> list[Any]:
     for operation in operations:
         for name, kind in operation.types.items():
             if (
-                name not in ("caller", "source", "if_match", "idempotency_key", "content", "basic")
+                name not in ("caller", "source", "head", "if_match", "idempotency_key", "content", "basic")
                 and kind not in kinds
             ):
                 kinds.append(kind)
@@ -90,11 +90,15 @@ def _describe(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
             content = {content_type: {"schema": schemas[repr(operation.types[name])]}}
             described["requestBody"] = {"required": True, "content": content}
     if operation.content is not None:
-        limit = f"At most {operation.content.limit >> 20} MiB"
-        content = {operation.content.type: {"schema": _TEXT}}
+        limit = f"At most {_bytes(operation.content.limit)}"
+        content = {one: {"schema": _TEXT} for one in operation.content.types}
         described["requestBody"] = {"required": True, "description": limit, "content": content}
     described["responses"] = _responses(operation, schemas)
     return described
+
+
+def _bytes(count: int) -> str:
+    return f"{count >> 20} MiB" if count >= 1 << 20 else f"{count >> 10} KiB"
 
 
 def _parameters(operation: Operation, schemas: dict[str, Any]) -> list[dict[str, Any]]:

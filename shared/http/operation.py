@@ -5,8 +5,9 @@
 
 The first parameter is the service. `caller` says who may ask (a Person, a Product, either; without it, anybody), `body`
 is decoded from JSON, `form` from an urlencoded body, `content` is a file as it came, `query` is decoded from the query
-string, `source` is the Source of the request, `if_match` and `idempotency_key` are those headers or None, `basic` are a
-client's credentials in the header or None, and any other name is part of the path.
+string, `source` is the Source of the request, `head` its line and headers as they came, `if_match` and `idempotency_key`
+are those headers or None, `basic` are a client's credentials in the header or None, and any other name is part of the
+path.
 
 The result is encoded as JSON; None is 204. A Download is sent as a file, Tagged[View] is a View with its ETag, and
 Cacheable[View] one that may be kept for a while. What can be read and is not acceptable is answered 422, or 400 where a
@@ -29,6 +30,7 @@ from shared import trace
 from shared.errors import Forbidden, Invalid, Malformed, NotFound, Refusal, Unauthenticated
 from shared.http import oauth
 from shared.http.files import Content, Download, received, sent
+from shared.http.head import Head
 from shared.http.patience import BODY_WITHIN
 from shared.http.replies import Replies, again, digest_of, kept, key_of
 from shared.trace import Source as Source
@@ -141,6 +143,8 @@ class Operation:
             arguments["query"] = _convert(dict(request.query), self.types["query"], "query string")
         if "source" in self.types:
             arguments["source"] = trace.source()
+        if "head" in self.types:
+            arguments["head"] = _head(request)
         if "basic" in self.types:
             arguments["basic"] = oauth.basic(request)
         if "if_match" in self.types:
@@ -297,6 +301,11 @@ def _names(callers: tuple[type, ...]) -> str:
         "Enrolling": "staff who have to enrol a factor first",
     }
     return " and ".join(words.get(caller.__name__, caller.__name__) for caller in callers)
+
+
+def _head(request: web.Request) -> Head:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Head(target=request.raw_path, content_type=request.content_type, headers=headers)
 
 
 def _convert(values: dict[str, Any], kind: Any, where: str) -> object:

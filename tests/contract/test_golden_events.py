@@ -77,9 +77,8 @@ def test_a_sample_without_one_of_its_fields_is_refused(type: str) -> None:
 
 def test_every_event_has_a_queue_or_is_a_hint() -> None:
     bound = {type for queue in topology.QUEUES for type in queue.types}
-    nobodys = event_types().keys() - bound - HINTS - topology.FOR_PRODUCTS
+    nobodys = event_types().keys() - bound - HINTS
     assert not nobodys, f"bind each to a queue in shared/bus/topology.py, or name it here as a hint: {sorted(nobodys)}"
-    assert not topology.FOR_PRODUCTS & (bound | HINTS)
     assert bound <= event_types().keys(), "a queue waits for what is never told"
     assert not bound & HINTS
 

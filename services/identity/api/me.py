@@ -59,3 +59,16 @@ async def confirm_mobile(identity: Identity, caller: Person, body: contract.Conf
 async def remove_mobile(identity: Identity, caller: Person) -> None:
     """Remove the mobile number. No second factor goes by SMS any more."""
     await identity.contacts.remove_mobile(caller)
+
+
+@api.put("/v1/me/locale")
+async def change_locale(identity: Identity, caller: Person, body: contract.ChangeLocale) -> None:
+    """Choose the language that messages are written in. One that there are no messages in is kept, and the organisation's
+    is used."""
+    await identity.contacts.choose_locale(caller, body.locale)
+
+
+@api.post("/v1/me/test-message", status=202)
+async def send_test_message(identity: Identity, caller: Person) -> contract.TestSent:
+    """Send a message to the caller's own e-mail address, to see whether messages arrive; one a minute."""
+    return await identity.contacts.send_test(caller)

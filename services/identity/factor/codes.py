@@ -13,6 +13,7 @@ from services.identity.store.organisations import OrganisationRow
 from services.identity.store.staff import StaffRow
 from shared.db import Database, Tx
 from shared.errors import TooMany
+from staffgate.contracts.identity import CodeUsed
 
 _LIFETIME = timedelta(minutes=5)
 _DIGITS = {"email": 8, "sms": 6}
@@ -49,8 +50,12 @@ class Codes:
         return expires_at
 
     async def check(self, tx: Tx, org: UUID, transaction: UUID, channel: Channel, code: str) -> bool:
+        """One that is right is told of: where codes go that are never used, somebody has them sent for money."""
         newest = await store.newest_code(tx, org, transaction, channel, self._db.clock.now())
-        return newest is not None and hmac.compare_digest(newest.digest, self._digest(newest.id, code))
+        if newest is None or not hmac.compare_digest(newest.digest, self._digest(newest.id, code)):
+            return False
+        await tx.emit(CodeUsed(org=org, staff=newest.staff, code=newest.id, channel=channel))
+        return True
 
     async def _limit(self, tx: Tx, person: StaffRow, transaction: UUID, channel: str, now: datetime) -> None:
         if await store.codes_of_login_since(tx, person.org, transaction, channel, now - _COOL_DOWN):

@@ -13,7 +13,6 @@ from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.messages import Messages
 from services.identity.permits import Permits, nobody
-from services.identity.session.freshness import require_fresh
 from services.identity.session.sessions import Sessions
 from services.identity.store import factors as store
 from services.identity.store import organisations as organisation_store
@@ -25,6 +24,7 @@ from services.identity.store.passkeys import PasskeyRow
 from services.identity.store.staff import StaffRow
 from shared.db import Database, Tx
 from shared.errors import Conflict, Forbidden, NotFound
+from shared.freshness import require_fresh
 from staffgate.contracts.caller import Enrolling, Person, StaffType
 from staffgate.contracts.identity import FactorAdded, FactorKind, FactorList, FactorShown, NoticeKind, Passkey
 

@@ -14,7 +14,6 @@ from services.identity.factor.enrolments import Enrolments, shown_passkey
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.messages import Messages, login_name
-from services.identity.session.freshness import require_fresh
 from services.identity.store import organisations as organisation_store
 from services.identity.store import passkeys as store
 from services.identity.store import staff as staff_store
@@ -23,6 +22,7 @@ from services.identity.store.passkeys import PasskeyRow
 from services.identity.store.staff import StaffRow
 from shared.db import Database, Tx
 from shared.errors import Conflict, Invalid, NotFound
+from shared.freshness import require_fresh
 from staffgate.contracts.caller import Enrolling, Person
 from staffgate.contracts.identity import AddPasskey, FactorAdded, FactorKind, NoticeKind, Passkey, PasskeyOptions
 from staffgate.contracts.identity.factors import Json

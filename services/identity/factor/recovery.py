@@ -9,7 +9,6 @@ from services.identity.factor import factors
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.messages import Messages
-from services.identity.session.freshness import require_fresh
 from services.identity.store import factors as factor_store
 from services.identity.store import organisations as organisation_store
 from services.identity.store import recovery as store
@@ -18,6 +17,7 @@ from services.identity.store.organisations import OrganisationRow
 from services.identity.store.staff import StaffRow
 from shared.db import Database, Tx
 from shared.errors import Conflict, Invalid, NotFound
+from shared.freshness import require_fresh
 from staffgate.contracts.caller import Enrolling, Person
 from staffgate.contracts.identity import FactorKind, NoticeKind, RecoveryCodes
 

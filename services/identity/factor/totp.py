@@ -10,7 +10,6 @@ import segno
 
 from services.identity.factor import factors
 from services.identity.factor.enrolments import Enrolments
-from services.identity.session.freshness import require_fresh
 from services.identity.store import factors as store
 from services.identity.store import organisations as organisation_store
 from services.identity.store import staff as staff_store
@@ -18,6 +17,7 @@ from services.identity.store.organisations import OrganisationRow
 from services.identity.store.staff import StaffRow
 from shared.db import Database, Tx
 from shared.errors import Conflict, Invalid, NotFound
+from shared.freshness import require_fresh
 from shared.sealing import Opener
 from staffgate.contracts.caller import Enrolling, Person
 from staffgate.contracts.identity import FactorAdded, FactorKind, TotpEnrolment

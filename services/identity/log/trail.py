@@ -18,12 +18,12 @@ from services.identity.log import audit, chain
 from services.identity.log.audit import Act
 from services.identity.log.chain import Break, End, Link
 from services.identity.permits import Permits
-from services.identity.session.freshness import require_fresh
 from services.identity.staff.imports import cells
 from services.identity.store import audit as store
 from services.identity.store.audit import AuditRow
 from shared.db import Database, Tx
 from shared.errors import Invalid
+from shared.freshness import require_fresh
 from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import (
     Activity,

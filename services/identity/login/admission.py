@@ -71,7 +71,7 @@ class Admission:
         act = Act.LOGIN_AFTER_FAILURES if after else Act.LOGIN
         audit.note(tx, person.org, act, by=person.id, about=person.id, amr=proved.amr, acr=proved.acr, **more)
         if arrival.news or outside:
-            facts = {"network": "outside the organisation's networks"} if outside else {}
+            facts = {"network": "outside"} if outside else {}
             await self._messages.send_notice(tx, person, organisation, NoticeKind.NEW_DEVICE, **facts)
         if after:
             kind = NoticeKind.LOGIN_AFTER_FAILURES

@@ -15,7 +15,6 @@ from services.identity.log.audit import Act
 from services.identity.messages import Messages
 from services.identity.organisation.organisations import state_of
 from services.identity.organisation.ownership import require_owner, require_still_owner
-from services.identity.session.freshness import require_fresh
 from services.identity.session.sessions import Sessions
 from services.identity.staff.lifecycle import Lifecycle
 from services.identity.store import closing as store
@@ -25,6 +24,7 @@ from services.identity.store.organisations import OrganisationRow
 from services.identity.store.staff import StaffRow
 from shared.db import Database, Tx
 from shared.errors import Conflict, Invalid
+from shared.freshness import require_fresh
 from shared.rounds import Round
 from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import (

@@ -51,6 +51,7 @@ class Organisations:
             name=wanted.owner.name.strip(),
             email=wanted.owner.email,
             mobile=e164(wanted.owner.mobile),
+            locale=wanted.owner.locale,
             default_level=Level.FULL,
             route_anywhere=True,
         )

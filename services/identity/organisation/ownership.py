@@ -13,7 +13,6 @@ from services.identity.log.audit import Act
 from services.identity.messages import Messages
 from services.identity.organisation.organisations import state_of
 from services.identity.permits import nobody
-from services.identity.session.freshness import require_fresh
 from services.identity.session.sessions import Sessions
 from services.identity.store import organisations as organisation_store
 from services.identity.store import ownership as store
@@ -22,6 +21,7 @@ from services.identity.store.ownership import OfferRow
 from services.identity.store.staff import StaffRow
 from shared.db import Database, Tx
 from shared.errors import Conflict, Forbidden, NotFound
+from shared.freshness import require_fresh
 from staffgate.contracts.caller import Person, StaffType
 from staffgate.contracts.identity import (
     NoticeKind,

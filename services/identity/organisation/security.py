@@ -18,7 +18,6 @@ from services.identity.authority import require_administrator
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.networks import Floor
-from services.identity.session.freshness import require_fresh
 from services.identity.session.sessions import Sessions
 from services.identity.store import organisations as organisation_store
 from services.identity.store import security as store
@@ -27,6 +26,7 @@ from services.identity.store.organisations import OrganisationRow
 from shared import trace
 from shared.db import Database, Tx
 from shared.errors import Conflict, Invalid, NotFound, PreconditionFailed
+from shared.freshness import require_fresh
 from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import FactorKind, SecurityPolicy, SecuritySettings, SetSecurity
 

@@ -101,6 +101,7 @@ def shown(row: StaffRow, now: datetime, weblink_url: str) -> Staff:
         name=row.name,
         email=row.email,
         mobile=row.mobile,
+        locale=row.locale,
         default_level=row.default_level,
         route_anywhere=row.route_anywhere,
         activation=_activation(row),
@@ -113,7 +114,17 @@ def shown(row: StaffRow, now: datetime, weblink_url: str) -> Staff:
 
 def tag(row: StaffRow) -> str:
     """Of what can be edited: that somebody goes for lunch is no change to their account."""
-    content = (row.type, row.status, row.portal, row.username, row.extension, row.name, row.email, row.mobile)
+    content = (
+        row.type,
+        row.status,
+        row.portal,
+        row.username,
+        row.extension,
+        row.name,
+        row.email,
+        row.mobile,
+        row.locale,
+    )
     return f'"{hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:32]}"'
 
 
@@ -137,6 +148,7 @@ def drafted(ids: Ids, wanted: AddStaff) -> store.NewStaff:
         name=wanted.name.strip(),
         email=wanted.email,
         mobile=e164(wanted.mobile),
+        locale=wanted.locale,
         default_level=wanted.default_level,
         route_anywhere=wanted.route_anywhere,
     )

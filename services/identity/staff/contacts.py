@@ -1,4 +1,5 @@
-"""A person's e-mail address and mobile number. A new one is only proposed: it counts once whoever reads there has said so.
+"""A person's e-mail address, mobile number and language. A new address or number is only proposed: it counts once whoever
+reads there has said so.
 
 The old address is told when it has been replaced, because that is how a person finds out who has taken over a session.
 """
@@ -15,7 +16,6 @@ from services.identity.log.audit import Act
 from services.identity.messages import Messages, login_name
 from services.identity.password.links import Links, dead
 from services.identity.session import handle
-from services.identity.session.freshness import require_fresh
 from services.identity.store import contacts as store
 from services.identity.store import factors as factor_store
 from services.identity.store import links as link_store
@@ -27,7 +27,8 @@ from services.identity.store.organisations import OrganisationRow
 from services.identity.store.staff import StaffRow
 from services.identity.telephone import e164
 from shared.db import Database, Tx
-from shared.errors import Conflict, Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound, TooMany
+from shared.freshness import require_fresh
 from shared.sealing import Opener
 from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import (
@@ -38,10 +39,12 @@ from staffgate.contracts.identity import (
     MobileProposed,
     NoticeKind,
     StaffStatus,
+    TestSent,
 )
 
 _LIFETIME = timedelta(minutes=10)
 _ATTEMPTS = 5
+_BETWEEN_TESTS = timedelta(minutes=1)
 
 
 class Contacts:
@@ -185,6 +188,26 @@ class Contacts:
         """The number, and the one that it is to take the place of."""
         number, _, instead_of = self._opener.open(login.sealed or "", str(login.id)).decode().partition("\n")
         return number, instead_of
+
+    # --- language and test ------------------------------------------------------------------------------------
+
+    async def choose_locale(self, caller: Person, locale: str | None) -> None:
+        async with self._db.begin(caller.org) as tx:
+            person, _ = await _locked(tx, caller.org, caller.staff)
+            if locale != person.locale:
+                await store.set_locale(tx, caller.org, caller.staff, locale)
+                audit.note(tx, caller.org, Act.USER_UPDATED, by=caller, about=caller.staff, changed=["locale"])
+
+    async def send_test(self, caller: Person) -> TestSent:
+        """To the caller's own address and nobody else's, one a minute."""
+        now = self._db.clock.now()
+        async with self._db.begin(caller.org) as tx:
+            person, organisation = await _locked(tx, caller.org, caller.staff)
+            if not await store.take_test(tx, caller.org, caller.staff, now, now - _BETWEEN_TESTS):
+                wait = int(_BETWEEN_TESTS.total_seconds())
+                raise TooMany("test_just_sent", "A test message was sent a moment ago; wait for it.", retry_after=wait)
+            message = await self._messages.send_notice(tx, person, organisation, NoticeKind.TEST)
+        return TestSent(message=message)
 
 
 async def _locked(tx: Tx, org: UUID, staff: UUID) -> tuple[StaffRow, OrganisationRow]:

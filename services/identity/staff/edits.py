@@ -13,7 +13,6 @@ from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.messages import Messages
 from services.identity.permits import Permits, nobody
-from services.identity.session.freshness import require_fresh
 from services.identity.staff.accounts import shown, tag
 from services.identity.staff.contacts import Contacts
 from services.identity.staff.lifecycle import Lifecycle, require_another, require_still_there
@@ -25,6 +24,7 @@ from services.identity.store.staff import StaffRow
 from services.identity.telephone import e164
 from shared.db import Database, Tx
 from shared.errors import Conflict, Forbidden, Invalid, PreconditionFailed
+from shared.freshness import require_fresh
 from staffgate.contracts.caller import Person, StaffType
 from staffgate.contracts.identity import EditStaff, NoticeKind, Staff, StaffChanged, StaffStatus
 
@@ -129,6 +129,7 @@ def _new(person: StaffRow, wanted: EditStaff) -> Edited:
         name=person.name if wanted.name is UNSET else wanted.name.strip(),
         email=person.email if wanted.email is UNSET else wanted.email,
         mobile=person.mobile if wanted.mobile is UNSET else e164(wanted.mobile),
+        locale=person.locale if wanted.locale is UNSET else wanted.locale,
     )
 
 

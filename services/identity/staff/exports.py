@@ -8,11 +8,11 @@ from uuid import UUID
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.permits import Permits
-from services.identity.session.freshness import require_fresh
 from services.identity.staff.imports import cells
 from services.identity.store import exports as store
 from services.identity.store.exports import ExportedRow
 from shared.db import Database
+from shared.freshness import require_fresh
 from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import COLUMNS
 from staffgate.decision import RowFilter
@@ -54,6 +54,7 @@ def _cells(person: ExportedRow) -> list[str]:
         "username": person.username,
         "extension": person.extension or "",
         "mobile": person.mobile or "",
+        "locale": person.locale or "",
         "default_level": person.default_level,
         "route_anywhere": _word(person.route_anywhere),
         "portal": _word(person.portal),

@@ -1,4 +1,4 @@
-"""A person's e-mail address and mobile number."""
+"""A person's e-mail address, mobile number and language."""
 
 from __future__ import annotations
 
@@ -35,3 +35,19 @@ async def set_mobile(
         f" RETURNING {COLUMNS}",
         org, staff, mobile, confirmed_at,
     )  # fmt: skip
+
+
+async def set_locale(tx: Tx, org: UUID, staff: UUID, locale: str | None) -> StaffRow | None:
+    return await tx.one(
+        StaffRow,
+        f"UPDATE staff SET locale = $3, version = version + 1 WHERE org = $1 AND id = $2 RETURNING {COLUMNS}",
+        org, staff, locale,
+    )  # fmt: skip
+
+
+async def take_test(tx: Tx, org: UUID, staff: UUID, now: datetime, before: datetime) -> bool:
+    """False where the last one was sent after that."""
+    return await tx.run(
+        "UPDATE staff SET tested_at = $3 WHERE org = $1 AND id = $2 AND (tested_at IS NULL OR tested_at <= $4)",
+        org, staff, now, before,
+    ) == 1  # fmt: skip

@@ -28,7 +28,7 @@ async def erase_staff_anywhere(tx: Tx, before: datetime, now: datetime, limit: i
     return await tx.all(
         Forgotten,
         "UPDATE staff SET erased_at = $2, username = '', username_key = id::text, extension = NULL, name = '',"
-        " email = '', mobile = NULL, weblink = NULL, role_names = '{}', team_name = NULL WHERE id IN"
+        " email = '', mobile = NULL, locale = NULL, weblink = NULL, role_names = '{}', team_name = NULL WHERE id IN"
         " (SELECT id FROM staff WHERE status = 'deleted' AND erased_at IS NULL AND deleted_at <= $1"
         " ORDER BY deleted_at LIMIT $3 FOR UPDATE) RETURNING org, id",
         before, now, limit,

@@ -18,6 +18,7 @@ class ExportedRow(msgspec.Struct, frozen=True, kw_only=True):
     username_key: str
     extension: str | None
     mobile: str | None
+    locale: str | None
     default_level: str
     route_anywhere: bool
     portal: bool
@@ -30,7 +31,7 @@ async def staff_after(tx: Tx, org: UUID, rows: RowFilter, after: str, limit: int
     within, values = where(rows, Columns(id="id::text", owner="id::text", team=None), first=4)
     return await tx.all(
         ExportedRow,
-        "SELECT type, name, email, username, username_key, extension, mobile, default_level, route_anywhere, portal,"
+        "SELECT type, name, email, username, username_key, extension, mobile, locale, default_level, route_anywhere, portal,"
         " role_names, team_name FROM staff"
         f" WHERE org = $1 AND username_key > $2 AND status <> 'deleted' AND {within} ORDER BY username_key LIMIT $3",
         org, after, limit, *values,

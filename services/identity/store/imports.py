@@ -18,7 +18,7 @@ _COLUMNS = (
     " attempts, faults, ip, agent, traceparent, created_at, started_at, finished_at"
 )
 _OPEN = "state IN ('waiting', 'running')"
-_PERSON = "type, username, username_key, extension, name, email, mobile, default_level, route_anywhere, portal, weblink"
+_PERSON = "type, username, username_key, extension, name, email, mobile, default_level, route_anywhere, portal, weblink, locale"
 
 
 class ImportRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ class Edited(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     email: str
     mobile: str | None
+    locale: str | None
 
 
 async def edit_staff(tx: Tx, org: UUID, id: UUID, new: Edited) -> StaffRow | None:
@@ -32,12 +33,12 @@ async def edit_staff(tx: Tx, org: UUID, id: UUID, new: Edited) -> StaffRow | Non
     return await tx.one_unless_taken(
         StaffRow,
         "UPDATE staff SET type = $3, status = $4, portal = $5, username = $6, username_key = $7, extension = $8,"
-        " name = $9, email = $10, mobile = $11,"
+        " name = $9, email = $10, mobile = $11, locale = $12,"
         " email_confirmed_at = CASE WHEN email = $10 THEN email_confirmed_at END,"
         " mobile_confirmed_at = CASE WHEN mobile = $11 THEN mobile_confirmed_at END,"
         f" version = version + 1 WHERE org = $1 AND id = $2 RETURNING {COLUMNS}",
         org, id, new.type, new.status, new.portal, new.username, new.username_key, new.extension, new.name,
-        new.email, new.mobile,
+        new.email, new.mobile, new.locale,
     )  # fmt: skip
 
 

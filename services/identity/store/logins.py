@@ -49,6 +49,7 @@ class NewCode(msgspec.Struct, frozen=True, kw_only=True):
 
 class CodeRow(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
+    staff: UUID
     digest: bytes
 
 
@@ -116,8 +117,8 @@ async def newest_code(tx: Tx, org: UUID, login: UUID, channel: str, now: datetim
     """The one code of the login and channel that counts: the last that was sent, while it is good."""
     return await tx.one(
         CodeRow,
-        "SELECT id, digest FROM (SELECT id, digest, expires_at FROM code WHERE org = $1 AND login = $2 AND channel = $3"
-        " ORDER BY created_at DESC, id DESC LIMIT 1) AS newest WHERE expires_at > $4",
+        "SELECT id, staff, digest FROM (SELECT id, staff, digest, expires_at FROM code WHERE org = $1 AND login = $2"
+        " AND channel = $3 ORDER BY created_at DESC, id DESC LIMIT 1) AS newest WHERE expires_at > $4",
         org, login, channel, now,
     )  # fmt: skip
 

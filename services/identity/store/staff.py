@@ -16,7 +16,8 @@ from staffgate.contracts.level import Level
 COLUMNS = (
     "org, id, type, status, portal, username, extension, name, email, email_confirmed_at, mobile, mobile_confirmed_at,"
     " default_level, route_anywhere, password_hash, password_changed_at, totp_sealed, totp_confirmed_at, locked_at,"
-    " locked_until, activation_sent_at, activation_sent_count, weblink, availability, role_names, team_name, version"
+    " locked_until, activation_sent_at, activation_sent_count, weblink, availability, role_names, team_name, locale,"
+    " version"
 )
 
 
@@ -47,6 +48,7 @@ class StaffRow(msgspec.Struct, frozen=True, kw_only=True):
     availability: str
     role_names: list[str]
     team_name: str | None
+    locale: str | None
     version: int
 
     def locked(self, now: datetime) -> bool:
@@ -74,6 +76,7 @@ class NewStaff(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     email: str
     mobile: str | None
+    locale: str | None
     portal: bool
     weblink: str
     default_level: Level
@@ -97,11 +100,11 @@ async def add_staff(tx: Tx, org: UUID, new: NewStaff, now: datetime) -> StaffRow
     return await tx.one(
         StaffRow,
         "INSERT INTO staff (org, id, type, status, username, username_key, name, email, mobile, default_level,"
-        " route_anywhere, extension, portal, weblink, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+        " route_anywhere, extension, portal, weblink, locale, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
         f" ON CONFLICT DO NOTHING RETURNING {COLUMNS}",
         org, new.id, new.type, status, new.username, new.username_key, new.name, new.email, new.mobile,
-        new.default_level, new.route_anywhere, new.extension, new.portal, new.weblink, now,
+        new.default_level, new.route_anywhere, new.extension, new.portal, new.weblink, new.locale, now,
     )  # fmt: skip
 
 

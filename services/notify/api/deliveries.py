@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 from uuid import UUID
-
-import msgspec
 
 from services.notify.service import Notify
 from shared.http.operation import Api
 from staffgate.contracts.caller import Person
-from staffgate.contracts.notify import DeliveryList
+from staffgate.contracts.notify import DeliveryList, DeliveryQuery
 
 api = Api()
 
 
-class DeliveryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    staff: UUID | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
-
-
 @api.get("/v1/deliveries")
 async def list_deliveries(notify: Notify, caller: Person, query: DeliveryQuery) -> DeliveryList:
-    """What became of messages, the newest first.
+    """What became of messages, the newest first, a page at a time.
 
     Everybody sees their own; owner and administrators see all of the organisation's, or with `staff` one person's.
     """
-    return await notify.deliveries.newest(caller, query.staff, query.limit)
+    return await notify.deliveries.list(caller, query)
+
+
+@api.post("/v1/deliveries/{id}/replay", status=204)
+async def replay_delivery(notify: Notify, caller: Person, id: UUID) -> None:
+    """Try a dead one again, as often as at first: once, and before its deadline. For owner and administrators."""
+    await notify.dead.replay(caller, id)
+
+
+@api.post("/v1/deliveries/{id}/drop", status=204)
+async def drop_delivery(notify: Notify, caller: Person, id: UUID) -> None:
+    """Give up one that waits or is dead: what it says is erased. For owner and administrators."""
+    await notify.dead.drop(caller, id)

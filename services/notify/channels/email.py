@@ -1,162 +1,190 @@
-"""E-mail over SMTP. Connections are kept and used again; TLS is verified, and there is no way back to plain text."""
+"""E-mail over SMTP, one step after another, because what has become of a message that was lost depends on the step.
+
+Until the end of the content has been sent nobody has taken it, and another server may be asked at once. From there on it
+may be on its way, whatever is lost. TLS is verified, and there is no way back to plain text.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
-from urllib.parse import parse_qs, unquote, urlsplit
+from contextlib import asynccontextmanager
+from enum import Enum, auto
 
 import aiosmtplib
-import msgspec
 
+from services.notify.channels.connections import LOST, Connection, Connections, Server
+from services.notify.channels.letter import Letter, Sender, written
 from services.notify.channels.port import Accepted, Deferred, Down, Outgoing, Rejected, Unsure, fit_to_keep
-from staffgate.contracts.identity import Email
 
-_TIMEOUT = 10.0  # seconds a step may take
-_IDLE = 30.0  # servers hang up on idle clients, and a firewall may forget them without a word
-_USES = 100  # and many end a connection after a number of messages
-_LOST = (aiosmtplib.SMTPException, OSError)  # a TimeoutError is an OSError
+_TO_BEGIN = 4.5  # seconds until the server wants the content: after that another one is asked
+_KEPT_ANSWERS = 1.5  # of them for a connection that may have been dead for a while
+_TO_TAKE = 12.0  # for an answer to the whole: servers look for spam then
+_TO_RESET = 1.0
 _NOT_LOGGED_IN = frozenset({530, 534, 535, 538})
+_UNWELL = frozenset({421, 454})  # it closes; it is throttled, or has no TLS at the moment
+# RFC 3463: x.3.y is about the mail system, x.4.y about the network and routing, and not about this message.
+_OF_THE_SYSTEM = re.compile(r"4\.[34]\.\d")
 
 
-class Server(msgspec.Struct, frozen=True, kw_only=True):
-    host: str
-    port: int
-    user: str | None
-    password: str | None
-    tls: str  # "from the start", "starttls" or "none"
+class Step(Enum):
+    """What a server has answered to."""
 
-    @classmethod
-    def at(cls, url: str) -> Server:
-        """`smtps://user:password@host:465`, `smtp://host:587`, or `smtp://host:25?tls=none` where nothing secret passes."""
-        parts = urlsplit(url)
-        tls = "from the start" if parts.scheme == "smtps" else parse_qs(parts.query).get("tls", ["starttls"])[0]
-        return cls(
-            host=parts.hostname or "",
-            port=parts.port or (465 if parts.scheme == "smtps" else 587),
-            user=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
-            tls=tls,
-        )
-
-
-class Connection:
-    def __init__(self, server: Server, helo: str, tls_context: ssl.SSLContext) -> None:
-        self.smtp = aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
-            username=server.user,
-            password=server.password,
-            # Given, because its default is a name look-up that can take seconds.
-            local_hostname=helo,
-            timeout=_TIMEOUT,
-            use_tls=server.tls == "from the start",
-            start_tls=server.tls == "starttls",
-            tls_context=tls_context,
-        )
-        self.uses = 0
-        self.used_at = time.monotonic()
-
-    @property
-    def usable(self) -> bool:
-        return self.smtp.is_connected and self.uses < _USES and time.monotonic() - self.used_at < _IDLE
-
-    async def close(self) -> None:
-        with suppress(*_LOST):
-            await self.smtp.quit(timeout=1)
-        self.smtp.close()
+    SENDER = auto()
+    RECIPIENT = auto()
+    CONTENT = auto()
 
 
 class SmtpProvider:
     channel = "email"
 
-    def __init__(self, name: str, url: str, sender: str, *, tls_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, name: str, url: str, sender: str, *, bounces_to: str | None = None, tls_context: ssl.SSLContext | None = None
+    ) -> None:  # fmt: skip
         self.name = name
-        self._server = Server.at(url)
-        self._sender = sender
-        self._address = parseaddr(sender)[1]
-        self._domain = self._address.rpartition("@")[2]
-        self._tls_context = tls_context or ssl.create_default_context()
-        self._idle: list[Connection] = []
+        self._sender = Sender(sender, bounces_to)
+        context = tls_context or ssl.create_default_context()
+        self._connections = Connections(Server.at(url), self._sender.domain, context)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await asyncio.gather(*(connection.close() for connection in self._idle))
-            self._idle.clear()
+            await self._connections.close()
 
     async def send(self, message: Outgoing) -> Accepted:
-        letter = self._letter(message)
-        connection = await self._connection()
+        letter = written(message, self._sender)
         try:
-            _, answer = await connection.smtp.send_message(letter, sender=self._address, recipients=[message.to])
-        except BaseException as fault:
-            # After an answer the connection is as good as new; after anything else nobody knows what comes next on it.
-            if not isinstance(fault, aiosmtplib.SMTPResponseException | aiosmtplib.SMTPRecipientsRefused):
-                connection.smtp.close()
-            raise _judged(fault) from None
-        finally:
-            await self._give_back(connection)
-        return Accepted(answer=fit_to_keep(f"250 {answer}"))
+            async with asyncio.timeout(_TO_BEGIN) as limit, self._connections.place() as refusals:
+                connection = await self._begun(letter, str(message.id), refusals)
+                limit.reschedule(None)
+                return await self._finished(connection, letter)
+        except TimeoutError:
+            raise Down(f"no answer within {_TO_BEGIN:g} s") from None
 
-    def _letter(self, message: Outgoing) -> EmailMessage:
-        """Quoted-printable throughout, so that no server on the way has a reason to re-code what DKIM has signed."""
-        letter = EmailMessage()
-        try:
-            letter["From"] = self._sender
-            letter["To"] = msgspec.convert(message.to, Email)
-            letter["Subject"] = message.subject
-        except ValueError as fault:
-            raise Rejected("this can't be a header of an e-mail") from fault
-        letter["Date"] = format_datetime(message.sent_at)
-        letter["Message-ID"] = f"<{message.id}@{self._domain}>"
-        letter["Auto-Submitted"] = "auto-generated"
-        letter.set_content(message.text, cte="quoted-printable")
-        letter.add_alternative(message.html, subtype="html", cte="quoted-printable")
-        return letter
+    # --- before the content -----------------------------------------------------------------------------------
 
-    async def _connection(self) -> Connection:
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.usable:
-                return connection
-            await connection.close()
-        connection = Connection(self._server, self._domain, self._tls_context)
+    async def _begun(self, letter: Letter, id: str, refusals: int) -> Connection:
+        """A connection that waits for the content."""
+        connection = await self._greeted(letter, id, refusals)
         try:
-            await connection.smtp.connect()
+            await connection.smtp.rcpt(letter.to, encoding="utf-8", timeout=_TO_BEGIN)
+            await _asked_for_content(connection)
         except aiosmtplib.SMTPResponseException as fault:
-            raise Down(fit_to_keep(f"{fault.code} {fault.message}")) from None
-        except _LOST as fault:
-            raise Down(fit_to_keep(f"no connection: {fault or type(fault).__name__}")) from None
+            await self._put_down(connection)
+            raise _judged(Step.RECIPIENT, fault) from None
+        except LOST as fault:
+            connection.smtp.close()
+            raise Down(_lost(fault)) from None
+        except BaseException:
+            connection.smtp.close()
+            raise
         return connection
 
-    async def _give_back(self, connection: Connection) -> None:
-        connection.uses += 1
-        connection.used_at = time.monotonic()
-        if connection.usable:
-            self._idle.append(connection)
-        else:
-            await connection.close()
+    async def _greeted(self, letter: Letter, id: str, refusals: int) -> Connection:
+        """A connection on which this message has begun. One that was kept may be dead, and then it is replaced at once."""
+        kept = await self._connections.kept()
+        if kept is not None:
+            try:
+                await self._mail(kept, letter, id, _KEPT_ANSWERS)
+                return kept
+            except Down:
+                pass
+        connection = await self._connections.fresh(refusals)
+        await self._mail(connection, letter, id, _TO_BEGIN)
+        return connection
+
+    async def _mail(self, connection: Connection, letter: Letter, id: str, seconds: float) -> None:
+        try:
+            options = _options(connection, letter, id)
+            await connection.smtp.mail(letter.sender, options=options, encoding="utf-8", timeout=seconds)
+        except aiosmtplib.SMTPResponseException as fault:
+            connection.smtp.close()
+            raise _judged(Step.SENDER, fault) from None
+        except LOST as fault:
+            connection.smtp.close()
+            raise Down(_lost(fault)) from None
+        except Rejected:
+            await self._connections.give_back(connection)
+            raise
+        except BaseException:
+            connection.smtp.close()
+            raise
+
+    async def _put_down(self, connection: Connection) -> None:
+        """After a refusal the connection is as good as new, once the server has forgotten whom it was about."""
+        try:
+            await connection.smtp.rset(timeout=_TO_RESET)
+        except LOST:
+            connection.smtp.close()
+        await self._connections.give_back(connection)
+
+    # --- the content ------------------------------------------------------------------------------------------
+
+    async def _finished(self, connection: Connection, letter: Letter) -> Accepted:
+        try:
+            code, said = await _given(connection, letter.content)
+        except BaseException:
+            connection.smtp.close()
+            raise
+        await self._connections.give_back(connection)
+        if 200 <= code < 300:
+            return Accepted(answer=fit_to_keep(f"{code} {said}"))
+        raise _judged(Step.CONTENT, aiosmtplib.SMTPDataError(code, said))
 
 
-def _judged(fault: BaseException) -> BaseException:
-    """What the server's answer means for this message; cancellation and our own faults stay what they are."""
-    if isinstance(fault, aiosmtplib.SMTPRecipientsRefused):
-        fault = fault.recipients[0]
-    if isinstance(fault, aiosmtplib.SMTPResponseException):
-        # A login that has gone bad, or a server that closes, is not this message's fault.
-        down = fault.code in _NOT_LOGGED_IN or fault.code == 421
-        kind = Down if down else Rejected if fault.code >= 500 else Deferred
-        return kind(fit_to_keep(f"{fault.code} {fault.message}"))
-    if isinstance(fault, aiosmtplib.SMTPNotSupported):
-        return Rejected("the server takes no international addresses")
-    if isinstance(fault, _LOST):
-        return Unsure(fit_to_keep(f"connection lost: {type(fault).__name__}"))
-    return fault
+def _options(connection: Connection, letter: Letter, id: str) -> list[str]:
+    """Of a message that comes back only the headers do: it may say a code. And it says itself which one it was."""
+    smtp = connection.smtp
+    options = [f"SIZE={len(letter.content)}"] if smtp.supports_extension("size") else []
+    if letter.international:
+        if not smtp.supports_extension("smtputf8"):
+            raise Rejected("the server takes no international addresses")
+        options.append("SMTPUTF8")
+    return [*options, "RET=HDRS", f"ENVID={id}"] if smtp.supports_extension("dsn") else options
+
+
+async def _asked_for_content(connection: Connection) -> None:
+    code, said = await connection.smtp.execute_command(b"DATA", timeout=_TO_BEGIN)
+    if code != 354:
+        raise aiosmtplib.SMTPDataError(code, said)
+
+
+async def _given(connection: Connection, content: bytes) -> tuple[int, str]:
+    """The server's answer to the whole. The end goes out by itself: what is lost before it has not been taken."""
+    protocol = connection.smtp.protocol
+    try:
+        if protocol is None or not isinstance(protocol.transport, asyncio.WriteTransport):
+            raise aiosmtplib.SMTPServerDisconnected("gone")
+        protocol.transport.set_write_buffer_limits(high=0)
+        protocol.write(content.replace(b"\r\n.", b"\r\n.."))
+        async with asyncio.timeout(_TO_TAKE):
+            await protocol._drain_helper()
+        protocol.write(b".\r\n")
+    except LOST as fault:
+        raise Down(_lost(fault)) from None
+    try:
+        answer = await protocol.read_response(timeout=_TO_TAKE)
+    except LOST as fault:
+        raise Unsure(_lost(fault)) from None
+    if answer.code // 100 not in (2, 4, 5):
+        raise Unsure("an answer that is none")
+    return answer.code, answer.message
+
+
+def _judged(step: Step, fault: aiosmtplib.SMTPResponseException) -> Exception:
+    """What the server's answer means for this message. Of what is said to its sender the message is innocent."""
+    answer = fit_to_keep(f"{fault.code} {fault.message}")
+    ours = step is Step.SENDER and fault.code != 552  # too large, as the size said
+    if ours or fault.code in _NOT_LOGGED_IN | _UNWELL or _OF_THE_SYSTEM.match(fault.message):
+        return Down(answer)
+    if 400 <= fault.code < 500:
+        return Deferred(answer)
+    return Rejected(answer) if 500 <= fault.code < 600 else Down(answer)
+
+
+def _lost(fault: BaseException) -> str:
+    return fit_to_keep(f"connection lost: {type(fault).__name__}")

@@ -18,6 +18,9 @@ _LONGEST_ANSWER = 200
 _PRIVATE = re.compile(r"\S+@\S+|https?://\S+|(?<!\w)\+?\d(?:[ ()\-]*\d){5,}(?!\w)", re.IGNORECASE)
 
 
+LOGO_ID = "logo@staffgate"  # what an e-mail calls the picture in it: `cid:logo@staffgate`
+
+
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """An organisation's logo, which goes along inside the e-mail: nothing is loaded from anywhere when it is read."""
 
@@ -35,11 +38,13 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     to: str
     text: str
     sent_at: datetime
+    expires_at: datetime | None = None  # after it nobody needs it: a provider that keeps it meanwhile may let it go
     subject: str = ""
     html: str = ""
     sender_name: str = ""  # empty: as the provider's setting has it
     reply_to: str = ""
     logo: Picture | None = None
+    source: str = ""  # the IP address that it was asked for from, where that is known; for limits only
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

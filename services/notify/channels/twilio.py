@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from contextlib import AbstractAsyncContextManager
+from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
 
-from services.notify.channels.port import Accepted, Down, Outgoing, Rejected, Unsure, fit_to_keep
-from staffgate.contracts.identity import Mobile
+from services.notify.channels.exchange import Answer, Exchange, meaning
+from services.notify.channels.port import Accepted, Down, Outgoing, Rejected, fit_to_keep
+from services.notify.channels.sender import bare
+from services.notify.channels.telephone import e164
 
-_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
-# Of the 4xx these are not about the message: our credentials, our pace.
-_PASSING = frozenset({401, 403, 407, 408, 425, 429})
+_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
+_LONGEST_VALIDITY = 36_000  # seconds, Twilio's most
+
+# Its error codes about the number, whatever the status: nobody is there, a landline or a short number, blocked, opted out.
+_NEVER = frozenset({21211, 21265, 21266, 21610, 21614, 21635, 30003, 30004, 30005, 30006})
+# About the account, the sender, the settings or the pace: another provider may well send there.
+_NOT_FROM_HERE = frozenset(
+    {14107, 20003, 20429, 21212, 21408, 21601, 21603, 21606, 21608, 21609, 21611, 21612, 21659, 21660, 21661, 21703,
+     21704, 21705, 30001, 30002}
+)  # fmt: skip
 
 
 class _Reply(msgspec.Struct):
@@ -25,57 +33,63 @@ class _Reply(msgspec.Struct):
 
 
 class TwilioProvider:
+    """`receipts` is where it tells what became of a message; it is told of each which one that is."""
+
     channel = "sms"
 
-    def __init__(self, name: str, url: str, sender: str) -> None:
+    def __init__(
+        self, name: str, url: str, sender: str, *, receipts: str = "", idempotency_header: str | None = None
+    ) -> None:
         self.name = name
         parts = urlsplit(url)
         account, token = unquote(parts.username or ""), unquote(parts.password or "")
         place = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
         self._url = f"{place}/2010-04-01/Accounts/{quote(account, safe='')}/Messages.json"
-        self._headers = {"Authorization": aiohttp.encode_basic_auth(account, token)}
-        self._sender = sender
-        self._session: aiohttp.ClientSession | None = None
+        self._headers = {
+            "Authorization": aiohttp.encode_basic_auth(account, token),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        by_service = _SERVICE.fullmatch(sender)
+        self._from = {"MessagingServiceSid": sender} if by_service else {"From": bare(sender)}
+        self._receipts = receipts
+        self._idempotency_header = idempotency_header
+        self._exchange = Exchange()
 
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        async with aiohttp.ClientSession(headers=self._headers, timeout=_TIMEOUT) as session:
-            self._session = session
-            yield
-        self._session = None
+    def opened(self) -> AbstractAsyncContextManager[None]:
+        return self._exchange.opened()
 
     async def send(self, message: Outgoing) -> Accepted:
-        assert self._session is not None
-        form = {"To": _e164(message.to), "From": self._sender, "Body": message.text}
-        try:
-            async with self._session.post(self._url, data=form, allow_redirects=False) as response:
-                status, reply = response.status, _read(await response.read())
-        except aiohttp.ClientConnectorError as fault:
-            raise Down(f"no connection: {type(fault).__name__}") from None
-        except (aiohttp.ClientError, OSError) as fault:
-            raise Unsure(f"no answer: {type(fault).__name__}") from None
-        if 200 <= status < 300:
-            return Accepted(answer=fit_to_keep(f"{status} {reply.sid}"), reference=reply.sid)
-        kind = _meaning(status)
-        raise kind(fit_to_keep(f"{status} error {reply.code} {reply.message}" if reply.code else str(status)))
+        headers = self._headers
+        if self._idempotency_header:
+            headers = headers | {self._idempotency_header: str(message.id)}
+        body = urlencode(self._form(message)).encode()
+        return _judged(await self._exchange.ask("POST", self._url, body, headers))
+
+    def _form(self, message: Outgoing) -> dict[str, str]:
+        form = {"To": e164(message.to)} | self._from | {"Body": message.text}
+        if self._receipts:
+            form["StatusCallback"] = f"{self._receipts}?delivery={message.id}"
+        if message.expires_at:
+            seconds = int((message.expires_at - message.sent_at).total_seconds())
+            form["ValidityPeriod"] = str(max(1, min(seconds, _LONGEST_VALIDITY)))
+        return form
 
 
-def _meaning(status: int) -> type[Exception]:
-    """Of an answer that is no success. What a gateway in between says of a server behind it leaves open what that did."""
-    if status in (502, 504):
-        return Unsure
-    return Rejected if 400 <= status < 500 and status not in _PASSING else Down
-
-
-def _e164(number: str) -> str:
-    try:
-        return "+" + re.sub(r"\D", "", msgspec.convert(number, Mobile))
-    except msgspec.ValidationError as fault:
-        raise Rejected("this is no telephone number") from fault
+def _judged(answer: Answer) -> Accepted:
+    reply = _read(answer.body)
+    if 200 <= answer.status < 300:
+        return Accepted(answer=fit_to_keep(f"{answer.status} {reply.sid}"), reference=reply.sid)
+    kind = meaning(answer.status)
+    if reply.code in _NEVER:
+        kind = Rejected
+    elif reply.code in _NOT_FROM_HERE:
+        kind = Down
+    said = f"{answer.status} error {reply.code} {reply.message}" if reply.code else str(answer.status)
+    raise kind(fit_to_keep(said))
 
 
 def _read(content: bytes) -> _Reply:
     try:
         return msgspec.json.decode(content, type=_Reply)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return _Reply()

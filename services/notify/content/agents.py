@@ -23,8 +23,15 @@ _SYSTEMS = (
 )
 
 
-def described(agent: str) -> str:
-    """`Firefox on Windows`; empty where nothing is known."""
-    program = next((name for sign, name in _PROGRAMS if sign in agent), "")
-    system = next((name for sign, name in _SYSTEMS if sign in agent), "")
-    return " on ".join(filter(None, [program, system]))
+def program(agent: str) -> str:
+    """Empty where it is none that is known."""
+    return _named(agent, _PROGRAMS)
+
+
+def system(agent: str) -> str:
+    """What it runs on; empty where that is nothing known."""
+    return _named(agent, _SYSTEMS)
+
+
+def _named(agent: str, signs: tuple[tuple[str, str], ...]) -> str:
+    return next((name for sign, name in signs if sign in agent), "")

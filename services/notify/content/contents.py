@@ -1,68 +1,40 @@
-"""What messages say. Templates are compiled at start; a variable that is missing is a fault and never an empty place."""
+"""What messages say, each in its reader's language: the person's, else the organisation's, else the source's."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import msgspec
-from jinja2 import FileSystemLoader, StrictUndefined
-from jinja2.sandbox import SandboxedEnvironment
 
+from services.notify.brand.brands import PLAIN, Brand
+from services.notify.brand.look import look
 from services.notify.channels.port import Outgoing
-from services.notify.content import gsm7
-from services.notify.content.agents import described
-from services.notify.content.notices import FACTORS, WORDS
+from services.notify.content import texts
+from services.notify.content.agents import program, system
+from services.notify.content.languages import Language
+from services.notify.content.letters import LETTERS
+from services.notify.content.notices import ANOTHER_FACTOR, FACTORS, WORDS
+from services.notify.content.plain import one_line, plain
+from services.notify.content.purposes import GUARDED, PURPOSES, Purpose
+from services.notify.content.sentences import _
+from services.notify.content.tags import LOCALES, chosen
+from services.notify.content.wrapping import wrapped
 from services.notify.delivery.deliveries import CODE, notice_kind
 from services.notify.store.deliveries import Claim
-from staffgate.contracts.identity import CodeMessage, LinkMessage, NoticeKind, NoticeMessage
-
-_FOLDER = Path(__file__).parent / "templates"
-_LONGEST_NAME = 80
-_SHORTEST_NAME = 10  # of an organisation, in an SMS: whose code it is matters more than what fills it in
-# What a mail program would make a link of: `://`, an @ or a dot between letters, in any script's spelling.
-_SCHEME = re.compile(r"[:：]\s*/\s*/+")
-_JOINT = re.compile(r"(?<=\w)([.。．｡․@＠])(?=\w)")
-
+from staffgate.contracts.identity import CodeMessage, LinkMessage, LinkPurpose, NoticeKind, NoticeMessage
 
 _HOST = re.compile(r"[a-z0-9.\-]{1,64}")
+_MINUTES = re.compile(r"[0-9]{1,6}")
 
+_PLACE = _("%(program)s on %(system)s")
+_ABOUT_ACCOUNT = _("%(title)s: your account at %(organisation)s")
 
-class Purpose(msgspec.Struct, frozen=True):
-    """What a code is for: the subject, its name in an SMS (short: of a name in Chinese, a few letters have to fit beside
-    it), what one does with it, and what it means if one does nothing of the kind."""
-
-    title: str
-    name: str
-    act: str
-    warning: str
-
-
-PURPOSES = {
-    "login": Purpose(
-        "Your login code",
-        "login code",
-        "log in to",
-        "You are not logging in? Then somebody else knows your password: change it, and tell an administrator.",
-    ),
-    "step_up": Purpose(
-        "Your code for a security check",
-        "security code",
-        "confirm that it is you at",
-        "You are not changing anything? Then somebody else is signed in as you: log out everywhere, change your"
-        " password, and tell an administrator.",
-    ),
-    "mobile": Purpose(
-        "Your code to confirm a number",
-        "mobile code",
-        "confirm your mobile number at",
-        "You did not ask for it? Then ignore this message: without the code the number is not taken.",
-    ),
-}
+_Message = LinkMessage | CodeMessage | NoticeMessage
+BrandOf = Callable[[UUID], Awaitable[Brand]]
 
 
 class Unusable(Exception):
@@ -70,145 +42,190 @@ class Unusable(Exception):
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """Of an SMS there is only `text`."""
+
     subject: str
     text: str
     html: str
+    locale: str
+
+
+async def _plain_brand(_org: UUID) -> Brand:
+    return PLAIN
 
 
 class Contents:
-    def __init__(self) -> None:
-        self._environment = SandboxedEnvironment(
-            loader=FileSystemLoader(_FOLDER),
-            autoescape=lambda name: name is not None and name.endswith(".html"),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        for name in self.names:
-            self._environment.get_template(name)
-        said = self._environment.from_string
-        self._notices = {kind: (said(one.title), said(one.said), said(one.advice)) for kind, one in WORDS.items()}
+    def __init__(self, brand_of: BrandOf = _plain_brand) -> None:
+        self._brand_of = brand_of
+        self._languages = {tag: Language(tag) for tag in LOCALES}
 
     async def outgoing(self, claim: Claim, payload: bytes, now: datetime) -> Outgoing:
         """The message as it leaves. Raise Unusable for a payload that says something that no message may say."""
-        to, content = self._content(claim, payload, now)
+        message = _opened(claim.template, payload)
+        brand = await self._brand_of(claim.org)
+        content = self.written(claim.channel, claim.template, message, claim.deadline, now, brand)
         return Outgoing(
-            id=claim.id, to=to, subject=content.subject, text=content.text, html=content.html, sent_at=now
-        )  # fmt: skip
-
-    def _content(self, claim: Claim, payload: bytes, now: datetime) -> tuple[str, Content]:
-        if claim.template == CODE:
-            code = msgspec.json.decode(payload, type=CodeMessage)
-            return code.to, self.code(claim.channel, code, claim.deadline, now)
-        if kind := notice_kind(claim.template):
-            notice = msgspec.json.decode(payload, type=NoticeMessage)
-            return notice.to, self.notice(kind, notice)
-        link = msgspec.json.decode(payload, type=LinkMessage)
-        return link.to, self.link(claim.template, link, claim.deadline, now)
-
-    @property
-    def names(self) -> list[str]:
-        return self._environment.list_templates()
-
-    def link(self, template: str, message: LinkMessage, deadline: datetime, now: datetime) -> Content:
-        if not message.url.startswith(("https://", "http://")) or not message.url.isprintable() or " " in message.url:
-            raise Unusable("this is no link")
-        return self._email(
-            template,
-            {
-                "name": plain(message.name),
-                "organisation": plain(message.organisation),
-                "login": one_line(message.login),
-                "url": message.url,
-                "good_for": good_for(deadline - now),
-                "until": f"{deadline.astimezone(UTC):%d %B %Y, %H:%M} UTC",
-            },
+            id=claim.id,
+            to=message.to,
+            subject=content.subject,
+            text=content.text,
+            html=content.html,
+            sent_at=now,
+            expires_at=claim.deadline,
+            sender_name=plain(brand.name),
+            reply_to=brand.reply_to,
+            logo=brand.logo,
+            source="" if isinstance(message, NoticeMessage) else message.ip,
         )
 
-    def code(self, channel: str, message: CodeMessage, deadline: datetime, now: datetime) -> Content:
+    def written(
+        self, channel: str, template: str, message: _Message, deadline: datetime, now: datetime, brand: Brand = PLAIN
+    ) -> Content:  # fmt: skip
+        if isinstance(message, CodeMessage):
+            return self.code(channel, message, deadline, now, brand)
+        if isinstance(message, NoticeMessage):
+            return self.notice(notice_kind(template) or "", message, brand)
+        return self.link(template, message, deadline, now, brand)
+
+    # --- links ------------------------------------------------------------------------------------------------
+
+    def link(
+        self, template: str, message: LinkMessage, deadline: datetime, now: datetime, brand: Brand = PLAIN
+    ) -> Content:  # fmt: skip
+        if not message.url.startswith(("https://", "http://")) or not message.url.isprintable() or " " in message.url:
+            raise Unusable("this is no link")
+        language, letter = self._language(message, brand), LETTERS[LinkPurpose(template)]
+        values = _of_person(message) | {"good_for": language.lasting(deadline - now), "until": language.at(deadline)}
+        return self._email(
+            language,
+            "link",
+            language.say(letter.subject, values),
+            values
+            | {
+                "title": language.say(letter.title, values),
+                "preview": language.say(letter.preview, values),
+                "said": language.say_all(letter.said, values),
+                "action": language.say(letter.action, values),
+                "bounds": language.say_all(letter.bounds, values),
+                "footer": language.say_all(letter.footer, values),
+                "login": one_line(message.login),
+                "url": message.url,
+            },
+            brand,
+        )
+
+    # --- codes ------------------------------------------------------------------------------------------------
+
+    def code(
+        self, channel: str, message: CodeMessage, deadline: datetime, now: datetime, brand: Brand = PLAIN
+    ) -> Content:  # fmt: skip
         if not (message.code.isascii() and message.code.isalnum()):
             raise Unusable("this is no code")
         purpose = PURPOSES.get(message.purpose)
         if purpose is None:
             raise Unusable("this code is for nothing that is known")
-        values = {
-            "name": plain(message.name),
-            "organisation": plain(message.organisation),
-            "code": message.code,
-            "good_for": good_for(deadline - now),
-            "title": purpose.title,
-            "what": purpose.name,
-            "act": purpose.act,
-            "warning": purpose.warning,
-        }
+        language = self._language(message, brand)
+        values = _of_person(message) | {"code": message.code}
         if channel == "sms":
-            return Content(subject="", text=self._sms("code", values, message.host), html="")
-        return self._email("code", values)
+            values["good_for"] = language.lasting_briefly(deadline - now)
+            text = _sms(language, purpose, message.host, values)
+            return Content(subject="", text=text, html="", locale=language.tag)
+        values["good_for"] = language.lasting(deadline - now)
+        subject = language.say(purpose.subject, values)
+        more = {name: language.say(getattr(purpose, name), values) for name in ("title", "preview", "said")}
+        return self._email(
+            language, "code", subject, values | more | {"footer": language.say_all(purpose.footer, values)}, brand
+        )
 
-    def notice(self, kind: str, message: NoticeMessage) -> Content:
+    # --- notices ----------------------------------------------------------------------------------------------
+
+    def notice(self, kind: str, message: NoticeMessage, brand: Brand = PLAIN) -> Content:
         """What happened, when, from where, and what to do if it was not they who did it. It never holds a link."""
-        what = NoticeKind(kind)
-        facts = {name: plain(fact) for name, fact in message.facts.items()}
-        facts["factor"] = FACTORS.get(facts.get("factor", ""), "a second factor")
-        values = {"name": plain(message.name), "organisation": plain(message.organisation)}
-        # Plain text: the templates that take it in escape it as they do everything.
-        title, said, advice = (part.render(**values, fact=facts) for part in self._notices[what])
-        by_somebody = WORDS[what].by_somebody
-        at, place = (facts["at"], _place(message.facts)) if by_somebody else ("", "")
-        more = {"title": title, "said": said, "advice": advice, "at": at, "place": place}
-        return self._email("notice", values | more)
+        words, language = WORDS[NoticeKind(kind)], self._language(message, brand)
+        values = _facts(language, message.facts) | _of_person(message)
+        title = language.say(words.title, values)
+        values |= {
+            "title": title,
+            "said": language.say_all(words.said, values),
+            "advice": language.say(words.advice, values),
+            "at": _moment(language, message.facts["at"]) if words.by_somebody else "",
+            "place": _place(language, message.facts) if words.by_somebody else "",
+        }
+        named = values["organisation"] in title
+        return self._email(
+            language, "notice", title if named else language.say(_ABOUT_ACCOUNT, values), values, brand
+        )  # fmt: skip
 
-    def _email(self, template: str, values: Mapping[str, str]) -> Content:
-        """The first line of the text is the subject."""
-        subject, _, text = self._render(f"{template}.txt", values).partition("\n")
-        return Content(subject=subject, text=text.lstrip("\n"), html=self._render(f"{template}.html", values))
+    # --- what they have in common -----------------------------------------------------------------------------
 
-    def _sms(self, template: str, values: Mapping[str, str], host: str) -> str:
-        """One message, whatever the organisation is called. In its last line a telephone reads for which site the code
-        is, and fills it in nowhere else (WICG, origin-bound one-time codes)."""
-        name = gsm7.simplified(values["organisation"])
-        for bound in (f"\n@{host} #{values['code']}", "") if _HOST.fullmatch(host) else ("",):
-            bare = self._render(f"{template}.sms.txt", {**values, "organisation": "", "bound": bound})
-            room = gsm7.room(bare + name) - gsm7.places(bare)
-            if room >= min(_SHORTEST_NAME, gsm7.places(name)):
-                break
-        cut = gsm7.cut(name, max(room, 0))
-        return self._render(f"{template}.sms.txt", {**values, "organisation": cut, "bound": bound}).strip()
+    def _language(self, message: _Message, brand: Brand) -> Language:
+        return self._languages[chosen(message.locale, brand.locale)]
 
-    def _render(self, name: str, values: Mapping[str, str]) -> str:
-        return self._environment.get_template(name).render(values)
+    def _email(
+        self, language: Language, template: str, subject: str, values: Mapping[str, str], brand: Brand
+    ) -> Content:  # fmt: skip
+        around = {
+            "lang": language.tag,
+            "dir": language.direction,
+            "sender": plain(brand.name) or values["organisation"],
+        }
+        whole = {**values, **around, **look(brand)}
+        return Content(
+            subject=subject,
+            text=wrapped(language.render(f"{template}.txt", whole)).strip() + "\n",
+            html=language.render(f"{template}.html", whole),
+            locale=language.tag,
+        )
 
 
-def _place(facts: Mapping[str, str]) -> str:
+def _opened(template: str, payload: bytes) -> _Message:
+    if template == CODE:
+        return msgspec.json.decode(payload, type=CodeMessage)
+    if notice_kind(template):
+        return msgspec.json.decode(payload, type=NoticeMessage)
+    return msgspec.json.decode(payload, type=LinkMessage)
+
+
+def _of_person(message: _Message) -> dict[str, str]:
+    return {"name": plain(message.name), "organisation": plain(message.organisation)}
+
+
+def _sms(language: Language, purpose: Purpose, host: str, values: Mapping[str, str]) -> str:
+    """In its last line a telephone reads for which site the code is, and fills it in nowhere else (WICG, origin-bound
+    one-time codes)."""
+    guarded = language.between + language.say(GUARDED, values)
+    endings = [guarded, ""]
+    if _HOST.fullmatch(host):
+        endings.insert(0, f"{guarded}\n@{host} #{values['code']}")
+    return texts.fitted(
+        lambda name: language.say(purpose.sms, {**values, "organisation": name}), values["organisation"], endings
+    )
+
+
+def _facts(language: Language, facts: Mapping[str, str]) -> dict[str, str]:
+    """Those of the event as nothing but text, and what is said of them in words."""
+    values = {"network": ""} | {name: plain(fact) for name, fact in facts.items()}
+    values["factor"] = language.say(FACTORS.get(facts.get("factor", ""), ANOTHER_FACTOR), {})
+    if minutes := _MINUTES.fullmatch(facts.get("minutes", "")):
+        values["locked_for"] = language.lasting(timedelta(minutes=int(minutes.group())))
+    return values
+
+
+def _moment(language: Language, at: str) -> str:
+    """What is no time is shown as it is."""
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return plain(at)
+    return language.at(moment) if moment.tzinfo else plain(at)
+
+
+def _place(language: Language, facts: Mapping[str, str]) -> str:
     """An address is shown as it is, a program's own words about itself never."""
     try:
         ip = str(ipaddress.ip_address(facts.get("ip", "")))
     except ValueError:
         ip = ""
-    return ", ".join(filter(None, [ip, described(facts.get("agent", ""))]))
-
-
-def plain(text: str) -> str:
-    """Somebody's free text as nothing but text: one line, not too long, and no mail program makes a link of it."""
-    # NFKC first: an SMS is simplified later, and a small full stop must not become a real one after it was looked for.
-    text = _JOINT.sub(r"\1 ", _SCHEME.sub(": ", one_line(unicodedata.normalize("NFKC", text))))
-    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1].rstrip() + "…"
-
-
-def one_line(text: str) -> str:
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(printable.split())
-
-
-def good_for(remaining: timedelta) -> str:
-    """In the words of a person, rounded: `10 minutes`, `24 hours`, `7 days`."""
-    minutes = max(1, round(remaining.total_seconds() / 60))
-    if minutes < 120:
-        return _counted(minutes, "minute")
-    hours = round(minutes / 60)
-    return _counted(hours, "hour") if hours < 48 else _counted(round(hours / 24), "day")
-
-
-def _counted(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+    names = {"program": program(facts.get("agent", "")), "system": system(facts.get("agent", ""))}
+    device = language.say(_PLACE, names) if all(names.values()) else "".join(names.values())
+    return ", ".join(filter(None, [ip, device]))

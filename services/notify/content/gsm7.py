@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import unicodedata
 
-_BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+# In the order of the standard's table, so that a character's place is its code; the escape is no character.
+_ALPHABET = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_EXTENDED = frozenset("^{}\\[~]|€\f")  # two places each
+_ESCAPE = 0x1B
+_BASIC = {character: code for code, character in enumerate(_ALPHABET) if code != _ESCAPE}
+_EXTENDED = {  # two places each: the escape, and this
+    "\f": 0x0A, "^": 0x14, "{": 0x28, "}": 0x29, "\\": 0x2F, "[": 0x3C, "~": 0x3D, "]": 0x3E, "|": 0x40, "€": 0x65,
+}  # fmt: skip
 _GSM_PLACES = 160
 _OTHER_PLACES = 70
+# Of several messages each loses seven septets, or three UTF-16 units, to the header that numbers it (TS 23.040).
+_GSM_PART = 153
+_OTHER_PART = 67
 
 
 def is_gsm(text: str) -> bool:
@@ -21,7 +29,7 @@ def places(text: str) -> int:
     """Septets of a GSM text, UTF-16 units of any other."""
     if is_gsm(text):
         return len(text) + sum(character in _EXTENDED for character in text)
-    return len(text.encode("utf-16-be")) // 2
+    return _units(text)
 
 
 def room(text: str) -> int:
@@ -52,17 +60,33 @@ def cut(text: str, most: int) -> str:
 
 
 def segments(text: str) -> int:
-    """How many messages it takes: of more than one, each loses some room to its number (153 septets, 67 of the others).
+    return len(parts(text))
 
-    What is sent is split at whole characters, so an escaped one that would straddle two moves to the next.
-    """
-    one, each = (_GSM_PLACES, 153) if is_gsm(text) else (_OTHER_PLACES, 67)
-    if places(text) <= one:
-        return 1
-    count, room_left = 1, each
+
+def parts(text: str) -> list[str]:
+    """A text as the messages it takes. They are split between characters, so an escaped one, or one of two UTF-16 units,
+    that would straddle two moves to the next."""
+    if places(text) <= room(text):
+        return [text]
+    gsm = is_gsm(text)
+    found, left = [""], _GSM_PART if gsm else _OTHER_PART
     for character in text:
-        size = places(character) if is_gsm(text) else len(character.encode("utf-16-be")) // 2
-        if size > room_left:
-            count, room_left = count + 1, each
-        room_left -= size
-    return count
+        size = places(character) if gsm else _units(character)
+        if size > left:
+            found.append("")
+            left = _GSM_PART if gsm else _OTHER_PART
+        found[-1] += character
+        left -= size
+    return found
+
+
+def encoded(text: str) -> bytes:
+    """A GSM text, one septet in each byte."""
+    return b"".join(
+        bytes([_BASIC[character]]) if character in _BASIC else bytes([_ESCAPE, _EXTENDED[character]])
+        for character in text
+    )
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-be")) // 2

@@ -8,20 +8,22 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter
 
+from services.notify.delivery import places
 from services.notify.store import deliveries as store
+from services.notify.store.listing import Wanted, page
 from shared.bus.envelope import Envelope
 from shared.db import Database, Tx
 from shared.errors import NotFound
 from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import CodeIssued, LinkIssued, LinkPurpose, NoticeIssued
-from staffgate.contracts.notify import DeliveryList, MessageFailed, Reason
+from staffgate.contracts.notify import DeliveryList, DeliveryQuery, MessageFailed, Reason
 
 CODE = "code"
 _NOTICE = "notice."
 # Somebody sits and waits for a code; nobody for a link.
 URGENT, NORMAL, LAST = 0, 10, 99
 # With pauses of ten minutes at most this is about seven hours: a provider's bad day, and not a week of knocking.
-_TRIES = 48
+TRIES = 48
 
 log = structlog.get_logger()
 outcomes = Counter("notify_deliveries_total", "What became of messages", ["channel", "template", "outcome"])
@@ -31,14 +33,26 @@ class Deliveries:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def newest(self, caller: Person, staff: UUID | None, limit: int) -> DeliveryList:
+    async def list(self, caller: Person, asked: DeliveryQuery) -> DeliveryList:
         """A person's own, and to those who administer the organisation everybody's."""
-        if staff not in (None, caller.staff) and not caller.administers:
+        if asked.staff not in (None, caller.staff) and not caller.administers:
             raise NotFound("not_found", "There is nobody of that id whose deliveries you may see.")
+        wanted = Wanted(
+            staff=asked.staff if caller.administers else caller.staff,
+            state=asked.state,
+            channel=asked.channel,
+            template=asked.template,
+            provider=asked.provider,
+            since=asked.since,
+        )
+        after = places.read(asked.after) if asked.after else None
         async with self._db.begin(caller.org) as tx:
-            if staff is None and caller.administers:
-                return DeliveryList(deliveries=await store.newest(tx, caller.org, limit))
-            return DeliveryList(deliveries=await store.newest_to(tx, caller.org, staff or caller.staff, limit))
+            found = await page(tx, caller.org, wanted, after, asked.limit + 1)
+        shown = found[: asked.limit]
+        more = len(found) > len(shown)
+        return DeliveryList(
+            deliveries=shown, next=places.written(shown[-1].created_at, shown[-1].id) if more else None
+        )  # fmt: skip
 
 
 # --- what the bus brings --------------------------------------------------------------------------------------
@@ -75,10 +89,11 @@ def _new(
         template=template,
         priority=priority,
         sealed=event.sealed,
-        last_attempt=None if priority == URGENT else _TRIES,
+        last_attempt=None if priority == URGENT else TRIES,
         issued_at=envelope.time,
         deadline=event.expires_at,
         traceparent=envelope.traceparent,
+        contact=event.contact,
     )
 
 
@@ -104,7 +119,7 @@ async def tell_ended(tx: Tx, ended: Sequence[store.Ended]) -> None:
         log.info(f"delivery.{outcome}", delivery=str(delivery.id), channel=delivery.channel, template=delivery.template)
 
 
-def failed(delivery: store.Ended | store.Claim, reason: Reason) -> MessageFailed:
+def failed(delivery: store.Ended | store.Claim, reason: Reason, by: UUID | None = None) -> MessageFailed:
     assert delivery.staff is not None
     return MessageFailed(
         org=delivery.org,
@@ -113,5 +128,7 @@ def failed(delivery: store.Ended | store.Claim, reason: Reason) -> MessageFailed
         channel=delivery.channel,
         template=delivery.template,
         security=is_security(delivery.template),
+        contact=delivery.contact,
         reason=reason,
+        by=by,
     )

@@ -15,17 +15,20 @@ from datetime import datetime
 
 import structlog
 
-from services.notify.delivery.attempts import LEASE, TAKES_AT_MOST, Attempts
+from services.notify.delivery.attempts import LEASE, SLOW, TAKES_AT_MOST, Attempts
 from services.notify.delivery.deliveries import tell_ended
 from services.notify.store import deliveries as store
 from services.notify.store.deliveries import Claim, Lane
-from shared.db import Database
+from shared.db import Database, Tx
 from shared.errors import Unavailable
 
-_SLOTS = 8
+_SLOTS = 16
+_HANDFUL = _SLOTS // 2
+_SLOW_ONES = 64  # those that wait long for an answer leave their slots to others, so many of them
 _POLL = 0.5  # seconds: what another process has queued, or a lease that ran out, is seen then
 _BREATH = 0.02
 _GRACE = TAKES_AT_MOST + 2
+_SWEEP = 0.5
 _SWEPT = 100
 
 log = structlog.get_logger()
@@ -41,7 +44,10 @@ class Dispatcher:
         self._attempts = attempts
         self._wake = asyncio.Event()
         self._stopping = False
+        self._full = False  # the last look may have left something
+        self._sweep_at = 0.0
         self._sending: set[asyncio.Task[None]] = set()
+        self._slow: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
@@ -68,6 +74,7 @@ class Dispatcher:
             _, late = await asyncio.wait(self._sending, timeout=_GRACE)
             for task in late:
                 task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -84,17 +91,24 @@ class Dispatcher:
 
     async def _round(self) -> float:
         """Start what is due, as far as there is room; the seconds until there is more to do."""
-        room = _SLOTS - len(self._sending)
-        now = self._db.clock.now()
+        channel, now = self._lane.channel, self._db.clock.now()
+        room = min(self._free(), self._attempts.room(channel))
+        shut = self._attempts.shut(channel)
         async with self._db.begin_anywhere() as tx:
-            await tell_ended(tx, await store.end_overdue_anywhere(tx, self._lane.channel, now, _SWEPT))
-            claims = await store.claim_anywhere(tx, self._lane, now, now + LEASE, room)
-            due = await store.next_due_anywhere(tx, self._lane) if len(claims) < room else None
+            await self._sweep(tx, now)
+            claims = await store.claim_anywhere(tx, self._lane, now, now + LEASE, room, shut) if room else []
+            self._full = len(claims) == room
+            due = None if self._full else await store.next_due_anywhere(tx, self._lane, shut)
         for claim in claims:
             self._start(claim)
-        if len(claims) < room:
-            return self._until(due, now)
-        return _POLL if len(self._sending) == _SLOTS else 0.0  # when all are busy, whoever finishes wakes us
+        return _POLL if self._full else self._until(due, now)
+
+    async def _sweep(self, tx: Tx, now: datetime) -> None:
+        """Claiming passes over what is too late; to say so there is time."""
+        if (time := asyncio.get_running_loop().time()) >= self._sweep_at:
+            ended = await store.end_overdue_anywhere(tx, self._lane.channel, now, _SWEPT)
+            await tell_ended(tx, ended)
+            self._sweep_at = time if len(ended) == _SWEPT else time + _jittered(_SWEEP)
 
     def _until(self, due: datetime | None, now: datetime) -> float:
         seconds = (due - now).total_seconds() if due else _POLL
@@ -107,15 +121,31 @@ class Dispatcher:
 
     # --- one delivery -----------------------------------------------------------------------------------------
 
+    def _free(self) -> int:
+        """Slots. Those that wait long for an answer have left theirs to what another provider may take at once."""
+        quick = len(self._sending) - len(self._slow)
+        return min(_SLOTS - quick, _SLOTS + _SLOW_ONES - len(self._sending))
+
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._attempts.make(claim), name=f"delivery {claim.id}")
         self._sending.add(task)
-        task.add_done_callback(self._settled)
+        timer = asyncio.get_running_loop().call_later(SLOW, self._step_aside, task)
+        task.add_done_callback(lambda task: self._settled(task, timer))
 
-    def _settled(self, task: asyncio.Task[None]) -> None:
-        if len(self._sending) == _SLOTS:
-            self._wake.set()
+    def _step_aside(self, task: asyncio.Task[None]) -> None:
+        self._slow.add(task)
+        self._go_on()
+
+    def _settled(self, task: asyncio.Task[None], timer: asyncio.TimerHandle) -> None:
+        timer.cancel()
         self._sending.discard(task)
+        self._slow.discard(task)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """There is more where that came from; taken by the handful it costs a transaction less each."""
+        if self._full and self._free() >= _HANDFUL:
+            self._wake.set()
 
 
 def _jittered(seconds: float) -> float:

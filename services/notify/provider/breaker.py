@@ -27,6 +27,7 @@ class Breaker:
     def __init__(self) -> None:
         self._failures = 0
         self._pause = _SHORTEST
+        self._slow = False
         self._until: datetime | None = None
         self._probing_since: datetime | None = None
 
@@ -35,23 +36,37 @@ class Breaker:
             return BreakerState.CLOSED
         return BreakerState.OPEN if now < self._until else BreakerState.HALF_OPEN
 
-    def permit(self, now: datetime) -> bool:
-        """Whether a message may be given to it now. Who gets True says what became of it."""
+    def slow(self, now: datetime) -> bool:
+        """Not asked by choice, but it does take messages: better late than never."""
+        return self._slow and self.state(now) is not BreakerState.CLOSED
+
+    def permits(self, now: datetime) -> bool:
+        """Whether `permit` would say yes."""
         state = self.state(now)
-        if state is BreakerState.HALF_OPEN:
-            if self._probing_since is not None and now < self._probing_since + _PROBE:
-                return False
+        return state is BreakerState.CLOSED or (state is BreakerState.HALF_OPEN and not self._probing(now))
+
+    def permit(self, now: datetime) -> bool:
+        """Whether a message may be given to it now. Who gets True says what became of it, or gives the permit back."""
+        if not self.permits(now):
+            return False
+        if self.state(now) is BreakerState.HALF_OPEN:
             self._probing_since = now
-        return state is not BreakerState.OPEN
+        return True
+
+    def give_back(self) -> None:
+        """Nothing was found out: the next one probes."""
+        self._probing_since = None
 
     def succeeded(self) -> None:
         self._failures = 0
         self._pause = _SHORTEST
+        self._slow = False
         self._until = self._probing_since = None
 
-    def failed(self, now: datetime) -> None:
-        """It gave no answer, a bad one, or none in good time."""
+    def failed(self, now: datetime, *, slow: bool = False) -> None:
+        """It gave no answer, a bad one, or (`slow`) none in good time."""
         self._failures += 1
+        self._slow = slow
         if self._probing_since is not None:
             self._pause = min(self._pause * 2, _LONGEST)
         elif self._until is not None or self._failures < _OPENS_AFTER:
@@ -59,5 +74,13 @@ class Breaker:
         self._probing_since = None
         self._until = now + self._pause
 
-    def reopens_at(self) -> datetime | None:
-        return self._until
+    def asks_again_at(self, now: datetime) -> datetime:
+        """When it is known again whether it is well, as far as that can be said."""
+        if self.permits(now):
+            return now
+        if self._probing(now) or self._until is None:
+            return now + timedelta(seconds=1)
+        return max(now, self._until)
+
+    def _probing(self, now: datetime) -> bool:
+        return self._probing_since is not None and now < self._probing_since + _PROBE

@@ -87,6 +87,7 @@ class Sound:
     body: Any = None
     form: Mapping[str, str] | None = None
     content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)  # besides the usual ones: a signature, an If-Match
     token: str = ""
 
 
@@ -107,7 +108,7 @@ class Request:
 
 
 def request(operation: Operation, sound: Sound) -> Request:
-    headers = {"Authorization": f"Bearer {sound.token}"} if sound.token else {}
+    headers = dict(sound.headers) | ({"Authorization": f"Bearer {sound.token}"} if sound.token else {})
     content = None
     if sound.form is not None:
         headers["Content-Type"], content = FORM, urlencode(sound.form).encode()

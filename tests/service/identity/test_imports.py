@@ -110,6 +110,8 @@ WRONG: dict[str, tuple[str, dict[str, str]]] = {
     "extension_twice": ("extension", {"extension": "100"}),
     "extension_taken": ("extension", {"extension": "555"}),
     "mobile_invalid": ("mobile", {"mobile": "+61 4"}),
+    "locale_invalid": ("locale", {"locale": "German"}),
+    "locale_too_long": ("locale", {"locale": "d" * 13}),
     "mobile_too_long": ("mobile", {"mobile": "+" + "6" * 40}),
     "default_level_invalid": ("default_level", {"default_level": "all"}),
     "route_anywhere_invalid": ("route_anywhere", {"route_anywhere": "maybe"}),

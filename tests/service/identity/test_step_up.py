@@ -12,7 +12,7 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 from yarl import URL
 
-from services.identity.session.freshness import MAX_AGE
+from shared.freshness import MAX_AGE
 from tests.service.bad_input.sound import Operation, Sound, request
 from tests.service.identity.authenticator import Authenticator
 from tests.service.identity.conftest import SIGNING, Acme, Answer, run_as_owner

@@ -27,6 +27,7 @@ from joserfc.jwk import OKPKey
 
 from deploy.local.databases import Urls
 from services.notify.app import build
+from services.notify.limit.settings import Conversion, Limits
 from services.notify.provider.settings import ProviderSettings, SmtpSettings, TwilioSettings
 from services.notify.settings import Settings
 from shared import log as logging
@@ -69,6 +70,19 @@ SEAL, SIGNING = _key("X25519"), _key("Ed25519")
 
 
 ADDRESS_KEY = base64.b64encode(bytes(32)).decode()
+_MANY = 1_000_000
+# Hardly any: most tests send everything to Jane. Where SMS go has to be named.
+WIDE = Limits(
+    countries=["AU", "DE", "ES", "FR", "TW", "US"],
+    number_per_hour=_MANY, number_per_day=_MANY, prefix_per_hour=_MANY, address_per_hour=_MANY, address_per_day=_MANY,
+    person_per_hour=_MANY, person_per_day=_MANY, ip_per_hour=_MANY, organisation_sms_per_day=_MANY,
+    organisation_emails_per_day=_MANY, conversion=Conversion(used_percent=0),
+)  # fmt: skip
+
+
+def limits(settings: Limits) -> str:
+    """As the operator writes them down."""
+    return msgspec.json.encode(settings).decode()
 
 
 def providers(*settings: ProviderSettings) -> str:
@@ -310,6 +324,12 @@ async def database(postgres: str) -> Urls:
     return await fresh_database(postgres, "notify")
 
 
+async def _empty(owner: asyncpg.Connection[Any]) -> None:
+    names = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'"
+    if tables := await owner.fetchval(f"{names} AND tablename <> 'migration'"):
+        await owner.execute(f"TRUNCATE {tables}")
+
+
 @pytest_asyncio.fixture
 async def surroundings(database: Urls) -> AsyncIterator[Running]:
     """Everything but notify itself."""
@@ -329,6 +349,7 @@ async def surroundings(database: Urls) -> AsyncIterator[Running]:
             client_secret="secret",
             seal_key=SEAL,
             address_key=ADDRESS_KEY,
+            limits=limits(WIDE),
             providers=providers(
                 SmtpSettings(name="mail", url=mailbox.url, sender="Staffgate <no-reply@staffgate.example>"),
                 TwilioSettings(name="sms", url=gateway.url, sender="+61 400 111 111"),
@@ -336,8 +357,7 @@ async def surroundings(database: Urls) -> AsyncIterator[Running]:
         )
         owner = await asyncpg.connect(database.owner)
         stack.push_async_callback(owner.close)
-        if await owner.fetchval("SELECT to_regclass('delivery')"):
-            await owner.execute("TRUNCATE delivery, inbox, outbox")
+        await _empty(owner)
         yield Running(MemoryBus(), FrozenClock(), mailbox, gateway, settings, owner, stack)
 
 

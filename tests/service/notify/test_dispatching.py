@@ -160,7 +160,7 @@ async def test_nobody_waits_for_the_poll(surroundings: Running, monkeypatch: pyt
     surroundings.mailbox.hold = asyncio.Event()
     for event in events:
         await surroundings.publish(event)
-    await until(lambda: len(surroundings.mailbox.tried) == 8)
+    await until(lambda: len(surroundings.mailbox.tried) == dispatcher._SLOTS)
     surroundings.mailbox.hold.set()
     await until(lambda: len(surroundings.mailbox.mails) == 40)
     await stop()
@@ -190,7 +190,7 @@ async def test_one_channel_that_hangs_does_not_hold_up_the_other(notify: Running
     notify.mailbox.hold = asyncio.Event()
     for _ in range(20):
         await notify.publish(link_issued(notify.clock, staff=IDS.uuid()))
-    await until(lambda: len(notify.mailbox.tried) == 8)
+    await until(lambda: len(notify.mailbox.tried) == dispatcher._SLOTS)
     code = code_issued(notify.clock)
     await notify.publish(code)
     await notify.row(code.code, "sent")

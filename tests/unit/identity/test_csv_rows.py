@@ -34,7 +34,7 @@ def person(**cells: str) -> NewStaff:
 def test_what_is_left_empty_is_as_when_one_person_is_added() -> None:
     plain = msgspec.convert(GOOD, AddStaff)
     made = person()
-    for field in ("default_level", "route_anywhere", "portal", "extension", "mobile"):
+    for field in ("default_level", "route_anywhere", "portal", "extension", "mobile", "locale"):
         assert getattr(made, field) == getattr(plain, field), field
     assert person(username="", extension="102").username == "102"
 

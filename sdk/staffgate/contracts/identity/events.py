@@ -175,9 +175,10 @@ class NoticeKind(StrEnum):
     OWNERSHIP_TRANSFERRED = "ownership_transferred"
     ORGANISATION_CLOSED = "organisation_closed"
     IMPORT_FINISHED = "import_finished"
+    TEST = "test"
 
 
-class NoticeIssued(Event, frozen=True, kw_only=True):
+class NoticeIssued(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Something that happened to an account has to be told to its person. `sealed` holds a NoticeMessage."""
 
     type: ClassVar[str] = "identity.notice.issued.v1"
@@ -187,14 +188,16 @@ class NoticeIssued(Event, frozen=True, kw_only=True):
     kind: NoticeKind
     expires_at: datetime
     sealed: str
+    contact: str = ""
 
     @property
     def subject(self) -> UUID:
         return self.staff
 
 
-class LinkIssued(Event, frozen=True, kw_only=True):
-    """A link has to reach somebody by e-mail. `sealed` holds a LinkMessage, to notify's key."""
+class LinkIssued(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A link has to reach somebody by e-mail. `sealed` holds a LinkMessage, to notify's key. Of links, codes and notices
+    `contact` is an opaque name for the address: what becomes of the message is told with it."""
 
     type: ClassVar[str] = "identity.link.issued.v1"
 
@@ -203,13 +206,14 @@ class LinkIssued(Event, frozen=True, kw_only=True):
     purpose: LinkPurpose
     expires_at: datetime
     sealed: str
+    contact: str = ""
 
     @property
     def subject(self) -> UUID:
         return self.staff
 
 
-class CodeIssued(Event, frozen=True, kw_only=True):
+class CodeIssued(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A login code has to reach somebody. `sealed` holds a CodeMessage, to notify's key."""
 
     type: ClassVar[str] = "identity.code.issued.v1"
@@ -220,6 +224,22 @@ class CodeIssued(Event, frozen=True, kw_only=True):
     channel: Literal["email", "sms"]
     expires_at: datetime
     sealed: str
+    contact: str = ""
+
+    @property
+    def subject(self) -> UUID:
+        return self.staff
+
+
+class CodeUsed(Event, frozen=True, kw_only=True):
+    """A code that was sent has been entered, and it was right: somebody reads what is sent there."""
+
+    type: ClassVar[str] = "identity.code.used.v1"
+    urgent: ClassVar[bool] = True
+
+    staff: UUID
+    code: UUID
+    channel: Literal["email", "sms"]
 
     @property
     def subject(self) -> UUID:
@@ -227,17 +247,21 @@ class CodeIssued(Event, frozen=True, kw_only=True):
 
 
 class LinkMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What is inside LinkIssued.sealed."""
+    """What is inside LinkIssued.sealed. `locale` is the language that the person wants; empty: as the organisation has it.
+    `ip` is where it was asked for, as far as that is known."""
 
     to: str
     name: str
     organisation: str
     login: str
     url: str
+    locale: str = ""
+    ip: str = ""
 
 
 class CodeMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What is inside CodeIssued.sealed. `host` is the site that the code is for: an SMS names it in its last line."""
+    """What is inside CodeIssued.sealed. `host` is the site that the code is for: an SMS names it in its last line.
+    `locale` and `ip` as in LinkMessage."""
 
     to: str
     name: str
@@ -245,6 +269,8 @@ class CodeMessage(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     purpose: str = "login"
     host: str = ""
+    locale: str = ""
+    ip: str = ""
 
 
 class NoticeMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,3 +280,4 @@ class NoticeMessage(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     organisation: str
     facts: dict[str, str]
+    locale: str = ""

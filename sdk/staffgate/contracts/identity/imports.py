@@ -20,6 +20,7 @@ COLUMNS = (
     "username",
     "extension",
     "mobile",
+    "locale",
     "default_level",
     "route_anywhere",
     "portal",

@@ -31,6 +31,14 @@ Mobile = Annotated[
 Password = Annotated[
     str, Meta(max_length=256, description="8 to 256 characters; no other rule than that it is hard to guess")
 ]
+Locale = Annotated[
+    str,
+    Meta(
+        max_length=12,
+        pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?" + END,
+        description="A tag of BCP 47: de, de-AT, zh-Hant",
+    ),
+]
 Secret = Annotated[str, Meta(min_length=1, max_length=512)]
 
 

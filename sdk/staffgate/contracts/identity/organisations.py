@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from staffgate.contracts.identity.names import Email, Mobile, OrganisationUsername, PersonName, Username
+from staffgate.contracts.identity.names import Email, Locale, Mobile, OrganisationUsername, PersonName, Username
 
 
 class NewOwner(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -14,6 +14,7 @@ class NewOwner(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     email: Email
     username: Username
     mobile: Mobile | None = None
+    locale: Locale | None = None
 
 
 class RegisterOrganisation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -11,14 +11,15 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from staffgate.contracts.caller import StaffType
-from staffgate.contracts.identity.names import END, Email, Mobile, PersonName, StaffStatus, Username
+from staffgate.contracts.identity.names import END, Email, Locale, Mobile, PersonName, StaffStatus, Username
 from staffgate.contracts.level import Level
 
 Extension = Annotated[str, Meta(min_length=1, max_length=16, pattern=r"^[0-9*#]+" + END)]
 
 
 class AddStaff(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Without a username it is the extension. An account without portal (`portal: false`) never gets in."""
+    """Without a username it is the extension. An account without portal (`portal: false`) never gets in. Messages are
+    written in the language of `locale`, or without one in the organisation's."""
 
     type: Literal["administrator", "standard"]
     name: PersonName
@@ -26,13 +27,14 @@ class AddStaff(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     username: Username | None = None
     extension: Extension | None = None
     mobile: Mobile | None = None
+    locale: Locale | None = None
     portal: bool = True
     default_level: Level = Level.DENY
     route_anywhere: bool = False
 
 
 class EditStaff(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What is to be otherwise; the rest stays. `extension` and `mobile` are taken away by null."""
+    """What is to be otherwise; the rest stays. `extension`, `mobile` and `locale` are taken away by null."""
 
     type: Literal["administrator", "standard"] | UnsetType = UNSET
     name: PersonName | UnsetType = UNSET
@@ -40,6 +42,7 @@ class EditStaff(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     email: Email | UnsetType = UNSET
     extension: Extension | UnsetType | None = UNSET
     mobile: Mobile | UnsetType | None = UNSET
+    locale: Locale | UnsetType | None = UNSET
     portal: bool | UnsetType = UNSET
 
 
@@ -71,6 +74,7 @@ class Staff(msgspec.Struct, kw_only=True):
     name: str
     email: str
     mobile: str | None
+    locale: str | None
     portal: bool
     default_level: Level
     route_anywhere: bool

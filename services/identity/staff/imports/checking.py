@@ -21,7 +21,7 @@ _NEEDED = ("type", "name", "email")
 _WORDS = ("type", "default_level")  # of a list, in whatever case
 _SWITCHES = ("portal", "route_anywhere")
 _YES_OR_NO = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
-_LONGEST = {"name": 120, "email": 254, "username": 64, "extension": 16, "mobile": 32}
+_LONGEST = {"name": 120, "email": 254, "username": 64, "extension": 16, "mobile": 32, "locale": 12}
 _PLACES = ("role", "team")
 
 

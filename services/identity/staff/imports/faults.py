@@ -25,6 +25,7 @@ _INVALID = {
     "username": "A username has 2 to 64 letters, digits, dots, hyphens and underscores, a letter or digit first.",
     "extension": "An extension has 1 to 16 digits, * or #.",
     "mobile": "Give the mobile number in international form, for example +61 491 570 006.",
+    "locale": "Give the language as a tag, for example de, de-AT or zh-Hant.",
     "default_level": 'There are the levels "deny", "read", "use" and "full".',
     "route_anywhere": 'Write "yes" or "no".',
     "portal": 'Write "yes" or "no".',

@@ -12,6 +12,7 @@ EXAMPLE = {
     "username": "Jane",
     "extension": "101",
     "mobile": "+61 491 570 006",
+    "locale": "en",
     "default_level": "deny",
     "route_anywhere": "no",
     "portal": "yes",

@@ -41,5 +41,11 @@ class Me(Ground):
         transaction = proposed.json["transaction"]
         return Sound(body={"transaction": transaction, "code": self.identity.heard.code()}, token=token)
 
+    async def change_locale(self) -> Sound:
+        return Sound(body={"locale": "de-AT"}, token=await self.token())
+
+    async def send_test_message(self) -> Sound:
+        return Sound(token=await self.token())
+
     async def remove_mobile(self) -> Sound:
         return Sound(token=await self.token())

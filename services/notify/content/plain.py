@@ -1,0 +1,27 @@
+"""Somebody's free text as nothing but text: one line, not too long, and no mail program makes a link of it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LONGEST_NAME = 80
+# What a mail program would make a link of: `://`, an @ or a dot between letters in any script's spelling, `tel:` and
+# the like before what they lead to, and two backslashes, which lead to a share.
+_SCHEME = re.compile(r"[:：]\s*/\s*/+")
+_JOINT = re.compile(r"(?<=\w)([.。．｡․@＠])(?=\w)")
+_PREFIX = re.compile(r"(?<=[^\W\d_]):(?=\w)")
+_SHARE = re.compile(r"\\[\\\s]*\\")
+
+
+def plain(text: str) -> str:
+    # NFKC first: an SMS is simplified later, and a small full stop must not become a real one after it was looked for.
+    text = one_line(unicodedata.normalize("NFKC", text))
+    text = _SHARE.sub(r"\\", _PREFIX.sub(": ", _JOINT.sub(r"\1 ", _SCHEME.sub(": ", text))))
+    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1].rstrip() + "…"
+
+
+def one_line(text: str) -> str:
+    """What is not printable is gone: line ends, and what turns the direction of the letters after it."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())

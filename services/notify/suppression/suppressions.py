@@ -1,0 +1,130 @@
+"""The list of addresses that nothing is sent to: asked right before a message is sent, so that what is on it counts at once.
+
+Each organisation has its own. A hard bounce or a complaint puts an address there, three soft bounces within a week do, and
+an administrator may; only an administrator takes it off. It is kept by address, so whoever gets a new one is free of it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+import structlog
+from prometheus_client import Counter
+
+from services.notify.store import suppressions as store
+from services.notify.store.deliveries import Claim
+from services.notify.store.suppressions import Address, NewSuppression
+from services.notify.suppression.addresses import Addresses, masked
+from shared.db import Database, Tx
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from staffgate.contracts.caller import Person
+from staffgate.contracts.identity import Email, Mobile
+from staffgate.contracts.notify import (
+    AddSuppression,
+    Suppression,
+    SuppressionChanged,
+    SuppressionList,
+    SuppressionQuery,
+    SuppressionReason,
+)
+
+_SOFT, _WITHIN = 3, timedelta(days=7)
+
+log = structlog.get_logger()
+suppressed = Counter("notify_suppressions_total", "Addresses that were put on the list", ["channel", "reason"])
+
+
+class Suppressions:
+    def __init__(self, db: Database, addresses: Addresses) -> None:
+        self._db = db
+        self._addresses = addresses
+
+    async def holds(self, tx: Tx, claim: Claim, address: str) -> bool:
+        """Whether nothing is to be sent to this address. That the message goes there is written down in the same statement:
+        a bounce names the message, and nobody knows by then to whom it was."""
+        if claim.channel == "webhook":
+            return False
+        return await store.noted(tx, claim.id, self._address(claim.org, claim.channel, address))
+
+    # --- what providers tell ----------------------------------------------------------------------------------
+
+    async def note_bounce(self, tx: Tx, to: Address, staff: UUID | None, *, permanent: bool) -> None:
+        """In the transaction that writes the bounce down."""
+        now = self._db.clock.now()
+        if permanent or await store.bounces(tx, to, now, _WITHIN) >= _SOFT:
+            await self.suppress(tx, to, "bounced", staff)
+
+    async def suppress(self, tx: Tx, to: Address, reason: SuppressionReason, staff: UUID | None) -> None:
+        new = NewSuppression(id=self._db.ids.uuid(), reason=reason, staff=staff)
+        if await store.add(tx, to, new, self._db.clock.now()):
+            await _tell(tx, to.org, new, to.channel)
+
+    # --- what administrators do -------------------------------------------------------------------------------
+
+    async def list(self, caller: Person, asked: SuppressionQuery) -> SuppressionList:
+        _require_administrator(caller)
+        async with self._db.begin(caller.org) as tx:
+            found = await store.newest(tx, caller.org, asked.channel, asked.before, asked.limit + 1)
+        shown = found[: asked.limit]
+        return SuppressionList(suppressions=shown, next=shown[-1].id if len(found) > asked.limit else None)
+
+    async def add(self, caller: Person, wanted: AddSuppression) -> Suppression:
+        _require_administrator(caller)
+        to = self._address(caller.org, wanted.channel, _read(wanted))
+        new = NewSuppression(id=self._db.ids.uuid(), reason="added", added_by=caller.staff)
+        async with self._db.begin(caller.org) as tx:
+            if not await store.add(tx, to, new, self._db.clock.now()):
+                raise Conflict("already_suppressed", "Nothing is sent to this address already.")
+            await _tell(tx, caller.org, new, to.channel)
+            added = await store.one(tx, caller.org, new.id)
+        assert added is not None
+        return added
+
+    async def remove(self, caller: Person, id: UUID) -> None:
+        """Messages go there again from now on; what was refused meanwhile stays refused."""
+        _require_administrator(caller)
+        async with self._db.begin(caller.org) as tx:
+            gone = await store.remove(tx, caller.org, id)
+            if gone is None:
+                raise NotFound("not_found", "There is no such entry on the list.")
+            await tx.emit(
+                SuppressionChanged(
+                    org=caller.org,
+                    suppression=id,
+                    channel=gone.channel,
+                    reason=gone.reason,
+                    staff=gone.staff,
+                    removed=True,
+                    by=caller.staff,
+                )
+            )
+        log.info("suppression.removed", suppression=str(id), channel=gone.channel)
+
+    def _address(self, org: UUID, channel: str, address: str) -> Address:
+        digest = self._addresses.digest(channel, address)
+        return Address(org=org, channel=channel, address=digest, masked=masked(channel, address))
+
+
+async def _tell(tx: Tx, org: UUID, new: NewSuppression, channel: str) -> None:
+    suppressed.labels(channel, new.reason).inc()
+    log.info("suppression.added", suppression=str(new.id), channel=channel, reason=new.reason)
+    await tx.emit(
+        SuppressionChanged(
+            org=org, suppression=new.id, channel=channel, reason=new.reason, staff=new.staff, by=new.added_by
+        )
+    )  # fmt: skip
+
+
+def _read(wanted: AddSuppression) -> str:
+    try:
+        return msgspec.convert(wanted.address.strip(), Mobile if wanted.channel == "sms" else Email)
+    except msgspec.ValidationError as fault:
+        what = "a telephone number in international form" if wanted.channel == "sms" else "an e-mail address"
+        raise Invalid("address_invalid", f"Give {what}.", at="$.address") from fault
+
+
+def _require_administrator(caller: Person) -> None:
+    if not caller.administers:
+        raise Forbidden("administrators_only", "This is for the organisation's owner and administrators.")

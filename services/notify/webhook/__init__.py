@@ -1,0 +1,1 @@
+"""Events posted to products that hear no bus: to whom, and which."""
