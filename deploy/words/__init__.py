@@ -6,11 +6,11 @@ said before, so a catalog has no entry that is only nearly right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
-from babel.messages.catalog import Catalog, Message
+from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import write_po
 
@@ -65,9 +65,10 @@ def written(catalog: Catalog) -> bytes:
 def untold(catalog: Catalog) -> Iterator[str]:
     """What is not said yet, or not surely."""
     for message in catalog:
-        if message.id and (not _whole(message) or message.fuzzy):
-            yield message.id if isinstance(message.id, str) else message.id[0]
+        if message.id and (message.fuzzy or not all(forms(message.string))):
+            yield forms(message.id)[0]
 
 
-def _whole(message: Message) -> bool:
-    return all(message.string) if isinstance(message.string, (list, tuple)) else bool(message.string)
+def forms(text: str | Sequence[str] | None) -> list[str]:
+    """Of one and of many, where a sentence counts something."""
+    return [text or ""] if text is None or isinstance(text, str) else [*text]

@@ -52,11 +52,12 @@ from services.identity.staff.imports.importer import Importer
 from services.identity.staff.imports.sending import Imports
 from services.identity.staff.imports.work import Work
 from services.identity.staff.lifecycle import Lifecycle
+from services.identity.staff.reach import Reach
 from services.identity.staff.roster import Roster
 from services.identity.staff.weblinks import Weblinks
 from shared.bus.consumer import Consumer
 from shared.bus.port import Bus
-from shared.bus.topology import IDENTITY_PLACEMENTS
+from shared.bus.topology import IDENTITY_MESSAGES, IDENTITY_PLACEMENTS
 from shared.clock import Clock
 from shared.db import Database
 from shared.http.health import Check
@@ -108,6 +109,7 @@ def build(
     identity = _identity(settings, db, passwords or password_hashing(settings), permits)
     if role != Role.HTTP:
         bus.consume(IDENTITY_PLACEMENTS, Consumer(IDENTITY_PLACEMENTS, db, HANDLERS).handle)
+        bus.consume(IDENTITY_MESSAGES, Consumer(IDENTITY_MESSAGES, db, identity.reach.handlers).handle)
     return assemble(
         "identity",
         settings,
@@ -161,7 +163,7 @@ def password_hashing(settings: Settings) -> Passwords:
 def _identity(settings: Settings, db: Database, passwords: Passwords, permits: Permits) -> Identity:
     keys = signing_keys(settings, db)
     code_key = base64.b64decode(settings.code_key)
-    messages = Messages(Sealer(settings.seal_key), settings.public_url)
+    messages = Messages(Sealer(settings.seal_key), settings.public_url, code_key)
     devices, floor, throttle = Devices(), read_floor(settings.networks), Throttle(code_key)
     links = Links(db, messages, passwords, devices)
     sessions = Sessions(db, keys.signer, keys.verifier, code_key, permits, messages, floor)
@@ -203,4 +205,5 @@ def _identity(settings: Settings, db: Database, passwords: Passwords, permits: P
         numbers=Numbers(db, permits),
         ownership=Ownership(db, sessions, messages),
         trail=Trail(db, permits),
+        reach=Reach(messages),
     )

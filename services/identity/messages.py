@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
@@ -30,10 +31,12 @@ _NOTICE_LIFETIME = timedelta(days=2)  # what happened three days ago is no news
 
 
 class Messages:
-    """`public_url` is where links lead: from the settings, never from a request's Host header."""
+    """`public_url` is where links lead: from the settings, never from a request's Host header. Under `key` addresses get
+    names that say nothing of them."""
 
-    def __init__(self, sealer: Sealer, public_url: str) -> None:
+    def __init__(self, sealer: Sealer, public_url: str, key: bytes) -> None:
         self._sealer = sealer
+        self._key = key
         self._public_url = public_url.rstrip("/")
         self._host = urlsplit(public_url).hostname or ""
 
@@ -58,6 +61,7 @@ class Messages:
                 purpose=purpose,
                 expires_at=expires_at,
                 sealed=self._seal(message, id),
+                contact=self._contact(person, to),
             )
         )
 
@@ -85,6 +89,7 @@ class Messages:
                 channel=channel,
                 expires_at=expires_at,
                 sealed=self._seal(message, id),
+                contact=self._contact(person, to),
             )
         )
 
@@ -109,9 +114,18 @@ class Messages:
                 kind=kind,
                 expires_at=now + _NOTICE_LIFETIME,
                 sealed=self._seal(message, id),
+                contact=self._contact(person, message.to),
             )
         )
         return id
+
+    def is_for(self, person: StaffRow, channel: str, contact: str) -> bool:
+        """Whether that is the name of the address that this person has now."""
+        to = person.email if channel == "email" else person.mobile
+        return bool(to) and hmac.compare_digest(contact.encode(), self._contact(person, to or "").encode())
+
+    def _contact(self, person: StaffRow, address: str) -> str:
+        return hmac.digest(self._key, f"contact/{person.id}/{address}".encode(), "sha256")[:16].hex()
 
     def _seal(self, message: LinkMessage | CodeMessage | NoticeMessage, id: UUID) -> str:
         return self._sealer.seal(msgspec.json.encode(message), str(id))

@@ -29,6 +29,7 @@ from services.identity.staff.exports import Exports
 from services.identity.staff.imports.importer import Importer
 from services.identity.staff.imports.sending import Imports
 from services.identity.staff.lifecycle import Lifecycle
+from services.identity.staff.reach import Reach
 from services.identity.staff.roster import Roster
 from services.identity.staff.weblinks import Weblinks
 
@@ -63,3 +64,4 @@ class Identity:
     numbers: Numbers
     ownership: Ownership
     trail: Trail
+    reach: Reach

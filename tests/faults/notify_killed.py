@@ -4,8 +4,8 @@ A step is a statement of any database connection (BEGIN and COMMIT too), a line 
 request to the SMS gateway, an ack to the broker, a batch given to it. They are counted where the product calls its
 libraries, so the product knows nothing of this.
 
-`python -m tests.faults.notify_killed` reads a Ground and then an Order a line. Everything is imported once; for each
-order it forks a notify, says its pid, and when that is gone how it ended.
+`python -m tests.faults.notify_killed` reads a Ground and then an Order a line. A notify is put together once; for each
+order it is forked and begins its life, and its pid is said, and when it is gone how it ended.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from services.notify.settings import Settings
 from shared import log as logging
 from shared.bus import topology
 from shared.bus.rabbit import RabbitBus
-from shared.service import Role, serve
+from shared.service import Role, Service, serve
 
 QUEUES = [queue for queue in topology.QUEUES if queue.name.startswith("notify.")]
 _OURS = ("services.notify", "shared.bus")
@@ -53,8 +53,8 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one of them ends: at a step by its name, or at so many steps. Without either it lives; `steps` is a file where
-    they are written down, the last one last."""
+    """Where one of them ends: at a step by its name, or at so many steps. Without either it lives. `steps` is a file where
+    they are written down, the last one last; without it they are not looked at."""
 
     step: str = ""
     number: int = 0
@@ -164,6 +164,7 @@ def _place(frame: FrameType | None) -> str:
 
 def main() -> None:
     ground = msgspec.json.decode(sys.stdin.readline(), type=Ground)
+    service = put_together(ground)
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
@@ -171,25 +172,30 @@ def main() -> None:
         pid = os.fork()
         if not pid:
             tie()
-            live(ground, order)
+            live(service, ground.log, order)
             os._exit(0)
         print(f"born {pid}", flush=True)
         _, status = os.waitpid(pid, 0)
         print(f"gone {os.waitstatus_to_exitcode(status)}", flush=True)
 
 
-def live(ground: Ground, order: Order) -> None:
-    """A whole notify's worker, until it is told to stop or ends itself."""
-    log = os.open(ground.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    logging.configure("notify", "warning")
-    if order.step or order.number or order.steps:
-        Steps(order).watch()
+def put_together(ground: Ground) -> Service:
+    """Nothing of it is open yet."""
     settings = ground.settings
     assert settings.amqp_url is not None
     bus = RabbitBus(settings.amqp_url, "notify", queues=QUEUES)
-    uvloop.run(serve([build(settings, bus, Role.WORKER, clock=Ahead(Path(ground.clock)))]))
+    return build(settings, bus, Role.WORKER, clock=Ahead(Path(ground.clock)))
+
+
+def live(service: Service, log: str, order: Order) -> None:
+    """A whole notify's worker, until it is told to stop or ends itself."""
+    opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(opened, 1)
+    os.dup2(opened, 2)
+    logging.configure("notify", "warning")
+    if order.steps:
+        Steps(order).watch()
+    uvloop.run(serve([service]))
 
 
 if __name__ == "__main__":

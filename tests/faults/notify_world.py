@@ -86,15 +86,17 @@ class Promise:
     @property
     def once(self) -> bool:
         """Its provider knows it again."""
-        return self.to.startswith("+44")
+        return self.to.startswith("+49")
 
 
 @dataclass
 class Kill:
-    """How one life of notify ended: the step, and what had been taken and was not yet written down."""
+    """How one life of notify ended: the step, and what had been taken and was not yet written down. `known`: of that, what
+    its provider knows again."""
 
     step: str
     window: list[UUID] = field(default_factory=list)
+    known: list[UUID] = field(default_factory=list)
 
 
 class World:
@@ -152,7 +154,7 @@ class World:
                 HttpSettings(
                     name="once",
                     url=f"http://127.0.0.1:{gateway}/once",
-                    countries=["GB"],
+                    countries=["DE"],
                     json={"to": "{to}", "text": "{text}"},
                     idempotency_header="Idempotency-Key",
                     reference_at="/id",
@@ -241,18 +243,18 @@ class World:
     def promised(self, *, deferred: bool) -> list[Promise]:
         """One of each kind, of an organisation and to people of their own. `deferred`: and one that is not taken at first."""
         org, tag, clock = IDS.uuid(), IDS.uuid().hex[-10:], self.clock
-        australian, british = f"+614{_digits(8, 4)}", f"+447{_digits(9, 4)}"
+        australian, german = f"+614{_digits(8, 4)}", f"+4917{_digits(8, 10)}"
 
         def person(name: str) -> dict[str, Any]:
             return {"org": org, "staff": IDS.uuid(), "to": f"{name}-{tag}@acme.example"}
 
         code, link = surroundings.code_issued, surroundings.link_issued
         jane, laya, luke, han, ray = (person(name) for name in ("jane", "laya", "luke", "han", "ray"))
-        sms, other = (code(clock, "sms", org=org, staff=IDS.uuid(), to=to) for to in (australian, british))
+        sms, other = (code(clock, "sms", org=org, staff=IDS.uuid(), to=to) for to in (australian, german))
         events: list[tuple[Any, UUID, str, bool]] = [
             (one := code(clock, "email", **jane), one.code, jane["to"], True),
             (sms, sms.code, australian, True),
-            (other, other.code, british, True),
+            (other, other.code, german, True),
             (two := link(clock, **laya), two.link, laya["to"], True),
             (three := link(clock, purpose=LinkPurpose.RESET, **luke), three.link, luke["to"], False),
             (four := code(clock, "email", minutes=-1, **han), four.code, han["to"], False),
@@ -302,9 +304,8 @@ class World:
         """One life, to its ordered end; None if it had done everything before that. After it the leases are over."""
         before = Counter({one.id: len(self.arrived(one)) for one in promises})
         self._lives += 1
-        steps = self.folder / f"steps-{self._lives}"
         self.sink.taken = self.kill if at_250 else None
-        await self.begin(msgspec.structs.replace(order, steps=str(steps)))
+        await self.begin(order if order == LIVE else msgspec.structs.replace(order, steps=str(self._steps)))
         finished = await self.lives_until(lambda: self.settled(promises))
         self.sink.taken = None
         await self.end()
@@ -312,10 +313,12 @@ class World:
         if finished:
             return None
         again = [one for one in promises if len(self.arrived(one)) > before[one.id]]
-        kill = Kill("the server has taken it" if at_250 else steps.read_text().splitlines()[-1])
-        kill.window = await self.unrecorded(again)
+        kill = Kill("the server has taken it" if at_250 else self.steps()[-1])
+        unrecorded = await self.unrecorded(again)
+        kill.window = [one.id for one in again if one.id in unrecorded and not one.once]
+        kill.known = [one.id for one in again if one.id in unrecorded and one.once]
         for one in again:
-            one.allowed += one.id in kill.window and not one.once
+            one.allowed += one.id in kill.window
         return kill
 
     def forget(self) -> None:
@@ -327,9 +330,13 @@ class World:
         self.once.taken.clear()
         self.reported.clear()
 
+    @property
+    def _steps(self) -> Path:
+        return self.folder / f"steps-{self._lives}"
+
     def steps(self) -> list[str]:
         """What the last life went through."""
-        return (self.folder / f"steps-{self._lives}").read_text().splitlines()
+        return self._steps.read_text().splitlines()
 
 
 def _digits(count: int, below: int) -> str:

@@ -16,6 +16,7 @@ from tests.faults.notify_world import LIVE, Kill, Promise, World
 
 _ALL = Order(number=1_000_000)  # never reached: only written down
 _SEED = 5
+_ROUNDS = ("Watch.", "Retention.", "Receipts.sweep", "Relay._sweep")
 
 
 @dataclass
@@ -54,17 +55,18 @@ class Tally:
     def __str__(self) -> str:
         return (
             f"{len(self.kills)} kills at {len({kill.step for kill in self.kills})} steps: {len(self.lost)} lost,"
-            f" {self.windows} taken and not yet written down, {self.doubles} sent again under the same Message-ID,"
+            f" {self.windows} taken and not yet written down, {self.doubles} of them sent again under the same Message-ID,"
+            f" {sum(len(kill.known) for kill in self.kills)} given again to a provider that knew them,"
             f" {self.repeated} events brought again under the same id, {len(self.wrong)} wrong"
         )
 
 
 async def steps_of(world: World) -> list[str]:
-    """Everything that an undisturbed life goes through, in order."""
+    """What an undisturbed life goes through with a message, in order: not its housekeeping, which has none in hand."""
     promises = world.promised(deferred=True)
     await world.publish([one.event for one in promises])
     assert await world.life(_ALL, promises) is None
-    return list(dict.fromkeys(world.steps()))
+    return [step for step in dict.fromkeys(world.steps()) if not any(round in step for round in _ROUNDS)]
 
 
 @dataclass
@@ -90,7 +92,7 @@ def cases(steps: Sequence[str], kills: int) -> Iterator[Case]:
     stride = max(1, len(steps) * 2 // kills)
     while True:
         for step in steps[chance.randrange(stride) :: stride]:
-            more = [Order(number=chance.randrange(1, 250)) for _ in range(chance.randrange(1, 3))]
+            more = [Order(number=chance.randrange(1, 450)) for _ in range(chance.randrange(1, 3))]
             yield Case([Order(step=step), *more], deferred="put_back" in step or not chance.randrange(5))
 
 

@@ -48,9 +48,11 @@ def png(width: int, height: int) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    edge = lambda x, y: min(x, y, width - 1 - x, height - 1 - y) < 4 or abs(x * height - y * width) < 2 * width  # noqa: E731
+    def inked(x: int, y: int) -> bool:
+        return min(x, y, width - 1 - x, height - 1 - y) < 4 or abs(x * height - y * width) < 2 * width
+
     rows = b"".join(
-        b"\0" + b"".join(b"\x17\x20\x2b\xff" if edge(x, y) else bytes(4) for x in range(width)) for y in range(height)
+        b"\0" + b"".join(b"\x17\x20\x2b\xff" if inked(x, y) else bytes(4) for x in range(width)) for y in range(height)
     )
     header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")

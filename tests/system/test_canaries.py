@@ -13,20 +13,19 @@ import aio_pika
 import asyncpg
 import pytest
 
-from deploy.local.databases import with_database
 from deploy.local.demo.people import PASSWORD
 from deploy.local.demo.story import Story
-from deploy.local.demo.world import Answer, Door, eventually, newest_message
+from deploy.local.demo.world import Answer, Door, newest_message
 from deploy.local.keys import Keys
 from shared.bus.topology import EXCHANGE
 from tests.system.canaries import everywhere, found, rows
 from tests.system.platform import Platform
+from tests.system.troubles import NUMBERS, Troubles
 
 SECRET = {"password", "token", "code", "transaction", "access_token", "refresh_token", "secret"}
 _DISTINCT = 8  # characters: six digits of an app turn up in any timestamp
 _SAID = re.compile(r"token=([\w-]{20,})|\b(\d{6,8})\b")
 # An address is a person's, and stays in identity.
-NUMBERS = ("+61491570006", "61 491 570 006", "+61491570157", "61 491 570 157")
 _HOME = ("identity.staff", "identity.link", "identity: ", "pg_wal/")
 
 
@@ -91,81 +90,13 @@ async def sniffed(platform: Platform) -> AsyncIterator[list[bytes]]:
         yield heard
 
 
-# --- what can go wrong ----------------------------------------------------------------------------------------
-
-
-class Troubles:
-    """Messages that fail, wait, and die. Each is to somebody with an address of their own."""
-
-    def __init__(self, story: Story, platform: Platform) -> None:
-        self.story = story
-        self.platform = platform
-        self.addresses: list[str] = []
-
-    async def refused(self) -> None:
-        """The server will never take it."""
-        await self._weather(smtp="550")
-        await self._reaches(await self._invite("refused"), "failed")
-
-    async def dead(self) -> None:
-        """The server would not take it for as long as it was tried; it keeps what it says, sealed."""
-        await self._weather(smtp="451")
-        staff = await self._invite("dead")
-        await self._reaches(staff, "queued")
-        await self._sql("UPDATE delivery SET last_attempt = 1 WHERE staff = $1", staff)
-        await self._reaches(staff, "dead")
-
-    async def waiting(self) -> None:
-        """A code by SMS while the gateway is down, which nobody ever gets."""
-        await self._weather(sms=500)
-        body, ray = {"mobile": "+61 491 570 157"}, self.story.ray.access
-        await self.story.world.identity.ask("PUT", "/v1/me/mobile", token=ray, json=body)
-        await self._reaches(str(self.story.ray_id), "queued", channel="sms")
-        await self._weather()
-
-    async def taken(self) -> None:
-        """Whoever asks for an address or a name that is somebody's already."""
-        body = {"type": "standard", "name": "Luke", "username": "Jane", "email": self.story.jane_mail}
-        answer = await self.story.world.identity.ask("POST", "/v1/staff", token=self.story.ray.access, json=body)
-        assert answer.status in (409, 422), answer.text
-
-    async def _invite(self, name: str) -> str:
-        address = f"{name}-{self.story.tag}@acme.example"
-        self.addresses.append(address)
-        body = {"type": "standard", "name": name.title(), "username": name, "email": address}
-        identity, ray = self.story.world.identity, self.story.ray.access
-        staff = str((await identity.post("/v1/staff", body, token=ray, want=201))["id"])
-        await identity.post(f"/v1/staff/{staff}/activation-email", token=ray, want=202)
-        return staff
-
-    async def _weather(self, **faults: Any) -> None:
-        await self.story.world.mailbox.put("/faults", {"smtp": None, "sms": None} | faults)
-
-    async def _reaches(self, staff: str, state: str, channel: str = "email") -> None:
-        """A message to this person is tried, and in that state then."""
-        query = "SELECT 1 FROM delivery WHERE staff = $1 AND state = $2 AND channel = $3 AND last_answer IS NOT NULL"
-
-        async def there() -> bool:
-            return bool(await self._sql(query, staff, state, channel))
-
-        await eventually(there, 20, f"no message to {staff} is {state}")
-
-    async def _sql(self, sql: str, *args: object) -> Any:
-        connection = await asyncpg.connect(with_database(self.platform.postgres.url, "notify"))
-        try:
-            return await connection.fetchval(sql, *args)
-        finally:
-            await connection.close()
-
-
 @pytest.mark.checklist("N10", "N11")
 async def test_no_secret_of_any_message_lies_anywhere(platform: Platform, story: Story, seen: set[str]) -> None:
     troubles = Troubles(story, platform)
     async with sniffed(platform) as heard:
         for _, chapter in story.chapters:
             await chapter()
-        for trouble in (troubles.taken, troubles.refused, troubles.dead, troubles.waiting):
-            await trouble()
+        await troubles.all()
     canaries = seen | await sent(story) | kept(platform.keys)
     assert len(canaries) >= 40, "passwords, links, codes, transactions, tokens, keys"
     assert sum(b'"sealed"' in body for body in heard) >= 10

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pyotp
 
-from deploy.local.demo.world import World, message, newest_message
+from deploy.local.demo.world import World, found_in_message, newest_message
 
 PASSWORD = "seven miles of copper wire"  # noqa: S105 - everybody's in the story
 _LINK = re.compile(r"token=([\w-]+)")
-_CODE = re.compile(r"\b\d{6,8}\b")
+_CODE = re.compile(r"\b(\d{6,8})\b")
 
 
 class Tokens(msgspec.Struct):
@@ -30,10 +30,7 @@ async def open_link_and_set_password(world: World, token: str) -> str:
 
 
 async def link_in_email(world: World, to: str, since: int) -> str:
-    mail = await message(world, to, "email", "token=", since)
-    found = _LINK.search(mail["text"])
-    assert found is not None
-    return found[1]
+    return await found_in_message(world, to, "email", _LINK, since)
 
 
 async def log_in(world: World, login: str, factor: str, to: str, totp: str = "") -> Tokens:
@@ -71,9 +68,7 @@ async def _code_from_mailbox(world: World, transaction: str, factor: str, to: st
 
 
 async def _code(world: World, to: str, kind: str, since: int) -> str:
-    found = _CODE.search((await message(world, to, kind, "", since))["text"])
-    assert found is not None
-    return found[0]
+    return await found_in_message(world, to, kind, _CODE, since)
 
 
 async def refresh(world: World, token: str) -> tuple[int, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -81,15 +82,16 @@ async def eventually(ask: Callable[[], Awaitable[T | None]], within: float, othe
         await asyncio.sleep(0.01)
 
 
-async def message(world: World, to: str, kind: str, holding: str, since: int) -> dict[str, Any]:
-    """The newest message to somebody that holds these words and is newer than `since`; waits for it."""
+async def found_in_message(world: World, to: str, kind: str, wanted: re.Pattern[str], since: int) -> str:
+    """The first group in the newest message to somebody that holds it and is newer than `since`; waits for it. Others may
+    come meanwhile, of what happened before."""
 
-    async def look() -> dict[str, Any] | None:
-        found = await world.mailbox.ask("GET", "/messages", params={"to": to, "kind": kind, "since": str(since)})
-        matching = [one for one in found.body if holding in one["text"]]
+    async def look() -> str | None:
+        come = await world.mailbox.ask("GET", "/messages", params={"to": to, "kind": kind, "since": str(since)})
+        matching = [found[1] for one in come.body if (found := wanted.search(one["text"]))]
         return matching[-1] if matching else None
 
-    found, _ = await eventually(look, 15, f"no {kind} with {holding!r} came for {to}")
+    found, _ = await eventually(look, 15, f"no {kind} with {wanted.pattern!r} came for {to}")
     return found
 
 

@@ -75,6 +75,14 @@ class Delivery(msgspec.Struct, kw_only=True):
     replayable: bool
 
 
+# Not a datetime: in a query string that would take -1 for a second of 1969.
+_Moment = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+\-]\d\d:\d\d)" + END,
+        extra_json_schema={"format": "date-time"},
+    ),
+]
 _Word = Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9_.\-]+" + END)]
 
 
@@ -87,7 +95,7 @@ class DeliveryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     channel: ChannelName | None = None
     template: _Word | None = None
     provider: _Word | None = None
-    since: Annotated[datetime, Meta(tz=True)] | None = None
+    since: _Moment | None = None
     after: Annotated[str, Meta(max_length=100)] = ""
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
@@ -109,10 +117,10 @@ class SetBranding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """How the organisation's e-mails look and sound; what is empty is as the suite has it. `name` stands before the
     sender's ("ACME Crates via ..."), answers go to `reply_to`, and people who chose no language are written to in `locale`."""
 
-    name: BrandName = ""
-    colour: Colour = ""
-    reply_to: ReplyTo = ""
-    locale: Locale = "en"
+    name: BrandName
+    colour: Colour
+    reply_to: ReplyTo
+    locale: Locale
 
 
 class Logo(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +201,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     status: Literal["delivered", "bounced", "complained", "delayed"]
     delivery: UUID | None = None
-    reference: Annotated[str, Meta(max_length=200)] = ""
+    reference: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*" + END)] = ""
     permanent: bool = False
     reason: Annotated[str, Meta(max_length=1000)] = ""
 

@@ -49,6 +49,8 @@ class Act(StrEnum):
     USER_REACTIVATED = "user_reactivated"
     USER_DELETED = "user_deleted"
     USER_ERASED = "user_erased"
+    USER_UNREACHABLE = "user_unreachable"
+    USER_REACHABLE = "user_reachable"
     ACTIVATION_SENT = "user_activation_sent"
     EMAIL_CHANGED = "user_email_changed"
     MOBILE_CHANGED = "user_mobile_changed"
@@ -66,6 +68,7 @@ class Act(StrEnum):
     OWNERSHIP_TRANSFERRED = "org_ownership_transferred"
     NUMBERS_CHANGED = "org_numbers_changed"
     BLOCKLIST_CHANGED = "org_blocklist_changed"
+    SUPPRESSION_CHANGED = "org_suppression_changed"
     AUDIT_EXPORTED = "audit_exported"
     KEY_ROTATED = "sys_key_rotated"
 

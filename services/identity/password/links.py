@@ -29,7 +29,7 @@ from shared.errors import Invalid, TooMany
 from staffgate.contracts.identity import Activated, LinkPurpose, StaffActivated, StaffStatus
 
 ACTIVATING = (LinkPurpose.CONFIRM, LinkPurpose.ACTIVATE)
-_LIFETIME = timedelta(hours=24)  # SP 800-63A-4 section 3.8: at most a day for e-mail
+LIFETIME = timedelta(hours=24)  # SP 800-63A-4 section 3.8: at most a day for e-mail
 RESET_LIFETIME = timedelta(hours=1)  # somebody waits for it
 _PAUSE = timedelta(minutes=1)
 _MOST, _MOST_PER = 10, timedelta(days=1)  # a person, over all purposes
@@ -66,7 +66,7 @@ class Links:
         ones of that purpose are dead. When it expires. `asked`: by somebody who is not known."""
         ids, now = self._db.ids, self._db.clock.now()
         await self._limit(tx, person, asked, now)
-        lifetime = RESET_LIFETIME if purpose is LinkPurpose.RESET else _LIFETIME
+        lifetime = RESET_LIFETIME if purpose is LinkPurpose.RESET else LIFETIME
         id, token, expires_at = ids.uuid(), handle.issue(ids, person.org), now + lifetime
         new = store.NewLink(
             id=id,

@@ -12,7 +12,7 @@ from services.identity import names
 from services.identity.authority import require_not_above
 from services.identity.log import audit
 from services.identity.log.audit import Act
-from services.identity.password.links import Links
+from services.identity.password.links import LIFETIME, Links
 from services.identity.permits import Permits, nobody
 from services.identity.store import organisations as organisation_store
 from services.identity.store import staff as store
@@ -30,6 +30,7 @@ from staffgate.contracts.identity import (
     Staff,
     StaffAdded,
     StaffStatus,
+    Unreachable,
 )
 from staffgate.contracts.level import Level
 
@@ -104,12 +105,22 @@ def shown(row: StaffRow, now: datetime, weblink_url: str) -> Staff:
         locale=row.locale,
         default_level=row.default_level,
         route_anywhere=row.route_anywhere,
-        activation=_activation(row),
+        activation=_activation(row, now),
         activation_sent_at=row.activation_sent_at,
         activation_sent_count=row.activation_sent_count,
         weblink=None if row.weblink is None else weblink_url + row.weblink,
+        unreachable=_unreachable(row),
         version=row.version,
     )
+
+
+def _unreachable(row: StaffRow) -> list[Unreachable]:
+    found = []
+    if row.email_failure and row.email_failed_at:
+        found.append(Unreachable(channel="email", reason=row.email_failure, since=row.email_failed_at))
+    if row.mobile_failure and row.mobile_failed_at:
+        found.append(Unreachable(channel="sms", reason=row.mobile_failure, since=row.mobile_failed_at))
+    return found
 
 
 def tag(row: StaffRow) -> str:
@@ -128,9 +139,13 @@ def tag(row: StaffRow) -> str:
     return f'"{hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:32]}"'
 
 
-def _activation(row: StaffRow) -> Activation:
+def _activation(row: StaffRow, now: datetime) -> Activation:
     if row.status is StaffStatus.INVITED:
-        return Activation.SENT if row.activation_sent_count else Activation.NOT_SENT
+        if row.activation_sent_at is None:
+            return Activation.NOT_SENT
+        if row.email_failure:
+            return Activation.UNDELIVERABLE
+        return Activation.SENT if now < row.activation_sent_at + LIFETIME else Activation.EXPIRED
     return Activation.DONE if row.portal else Activation.NOT_NEEDED
 
 

@@ -64,6 +64,7 @@ class Roster:
             role=asked.role,
             availability=asked.availability,
             locked=asked.locked,
+            unreachable=asked.unreachable,
             text=asked.q.strip(),
             now=self._db.clock.now(),
         )

@@ -39,6 +39,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     role: str | None
     availability: str | None
     locked: bool | None
+    unreachable: bool | None = None
     text: str
     now: datetime
 
@@ -105,6 +106,9 @@ class _Condition:
         if wanted.locked is not None:
             locked = "(locked_at IS NOT NULL AND (locked_until IS NULL OR locked_until > {}))"
             self.add(locked if wanted.locked else f"NOT {locked}", wanted.now)
+        if wanted.unreachable is not None:
+            failed = "(email_failure IS NOT NULL OR mobile_failure IS NOT NULL)"
+            self.add(failed if wanted.unreachable else f"NOT {failed}")
         if wanted.text:
             self._search(wanted.text)
         for term, value in (

@@ -17,7 +17,7 @@ COLUMNS = (
     "org, id, type, status, portal, username, extension, name, email, email_confirmed_at, mobile, mobile_confirmed_at,"
     " default_level, route_anywhere, password_hash, password_changed_at, totp_sealed, totp_confirmed_at, locked_at,"
     " locked_until, activation_sent_at, activation_sent_count, weblink, availability, role_names, team_name, locale,"
-    " version"
+    " email_failure, email_failed_at, mobile_failure, mobile_failed_at, version"
 )
 
 
@@ -49,6 +49,10 @@ class StaffRow(msgspec.Struct, frozen=True, kw_only=True):
     role_names: list[str]
     team_name: str | None
     locale: str | None
+    email_failure: str | None
+    email_failed_at: datetime | None
+    mobile_failure: str | None
+    mobile_failed_at: datetime | None
     version: int
 
     def locked(self, now: datetime) -> bool:
@@ -144,7 +148,8 @@ async def activate_staff(tx: Tx, org: UUID, id: UUID, password_hash: str, now: d
     """None where the person is not waiting to be activated."""
     return await tx.one(
         StaffRow,
-        "UPDATE staff SET status = 'active', password_hash = $3, password_changed_at = $4, email_confirmed_at = $4, version = version + 1"
+        "UPDATE staff SET status = 'active', password_hash = $3, password_changed_at = $4, email_confirmed_at = $4,"
+        " email_failure = NULL, email_failed_at = NULL, version = version + 1"
         f" WHERE org = $1 AND id = $2 AND status = 'invited' RETURNING {COLUMNS}",
         org, id, password_hash, now,
     )  # fmt: skip

@@ -8,6 +8,8 @@ import structlog
 from services.notify.brand import images
 from services.notify.brand.brands import Brands, from_row
 from services.notify.brand.look import look
+from services.notify.channels.letter import address
+from services.notify.channels.port import Rejected
 from services.notify.content.plain import plain
 from services.notify.store import brands as store
 from services.notify.store.brands import BrandRow
@@ -15,7 +17,6 @@ from shared.db import Database
 from shared.errors import Forbidden, Invalid, NotFound, PreconditionFailed
 from shared.freshness import require_fresh
 from staffgate.contracts.caller import Person
-from staffgate.contracts.identity import Email
 from staffgate.contracts.notify import Branding as View
 from staffgate.contracts.notify import Logo, SetBranding
 
@@ -94,8 +95,9 @@ def _check(wanted: SetBranding) -> None:
         detail = f"Write the name as plain text, without an address or a link, for example {plain(wanted.name)!r}."
         raise Invalid("name_not_plain", detail, at="$.name")
     try:
-        msgspec.convert(wanted.reply_to or "jane@acme.example", Email)
-    except msgspec.ValidationError as fault:
+        if wanted.reply_to:
+            address(wanted.reply_to)
+    except Rejected as fault:
         raise Invalid("no_address", "This is no e-mail address; write one, or nothing.", at="$.reply_to") from fault
 
 

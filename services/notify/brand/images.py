@@ -16,11 +16,12 @@ NARROWEST, WIDEST = 16, 1200  # pixels, of either side
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HEADER = b"\x00\x00\x00\rIHDR"
 # Everything else (text, dates, EXIF, animation) is left out.
-_CHUNKS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"sRGB", b"cHRM", b"sBIT", b"pHYs"})
+_CHUNKS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"sRGB", b"cHRM", b"iCCP", b"sBIT", b"pHYs"})
 _JPEG = b"\xff\xd8\xff"
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended and progressive: what every mail program reads
 _TABLES = frozenset({0xC4, 0xDB, 0xDD})
 _JFIF, _ADOBE = 0xE0, 0xEE  # that one says which colours they are
+_COLOURS = b"\xff\xe2", b"ICC_PROFILE\0"
 _SCAN, _END = 0xDA, 0xD9
 
 
@@ -85,7 +86,8 @@ def _jpeg_parts(content: bytes) -> Iterator[bytes]:
         if kind == _SCAN:
             end = _scan_end(content, at)
             segment, at = segment + content[at:end], end
-        if kind in _FRAMES | _TABLES | {_JFIF, _ADOBE, _SCAN}:
+        profile = segment.startswith(_COLOURS[0]) and segment[4:].startswith(_COLOURS[1])
+        if profile or kind in _FRAMES | _TABLES | {_JFIF, _ADOBE, _SCAN}:
             yield segment
         elif 0xC0 <= kind <= 0xCF:
             raise Unreadable("it is a kind of JPEG that mail programs can't show")

@@ -19,7 +19,7 @@ LOST = (aiosmtplib.SMTPException, OSError)  # a TimeoutError is an OSError
 _TO_CONNECT = 3.0  # seconds, TLS and login included: whoever waits for a code has another server asked within five
 _IDLE = 30.0  # servers hang up on idle clients, and a firewall may forget them without a word
 _USES = 100  # and many end a connection after a number of messages
-_MOST = 16  # at once; as many as there are slots for e-mails
+_MOST = 48  # at once: what two lanes have under way at most, slow ones included; many servers take 50 of one client
 _CONNECTING = 4
 _TO_LEAVE = 1.0
 

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum, auto
+from typing import cast
 
 import aiosmtplib
 
@@ -157,9 +158,10 @@ async def _given(connection: Connection, content: bytes) -> tuple[int, str]:
     """The server's answer to the whole. The end goes out by itself: what is lost before it has not been taken."""
     protocol = connection.smtp.protocol
     try:
-        if protocol is None or not isinstance(protocol.transport, asyncio.WriteTransport):
+        if protocol is None or protocol.transport is None:
             raise aiosmtplib.SMTPServerDisconnected("gone")
-        protocol.transport.set_write_buffer_limits(high=0)
+        # Not asked for its class: uvloop's transports have asyncio's methods and none of its types.
+        cast(asyncio.WriteTransport, protocol.transport).set_write_buffer_limits(high=0)
         protocol.write(content.replace(b"\r\n.", b"\r\n.."))
         async with asyncio.timeout(_TO_TAKE):
             await protocol._drain_helper()

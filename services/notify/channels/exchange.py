@@ -10,7 +10,7 @@ import msgspec
 
 from services.notify.channels.port import Down, Rejected, Unsure
 
-_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
+_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)  # who is not there in three seconds is replaced within five
 _LONGEST = 65_536  # bytes of an answer that are read: what an SMS provider says fits ten times over
 # Of the 4xx these are not about the message: our credentials, our pace.
 _PASSING = frozenset({401, 403, 407, 408, 425, 429})

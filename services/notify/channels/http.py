@@ -79,5 +79,5 @@ def _judged(settings: HttpSettings, answer: Answer) -> Accepted:
 def _read(content: bytes) -> Any:
     try:
         return msgspec.json.decode(content)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -37,12 +37,14 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sender:
-    """`Staffgate <no-reply@staffgate.example>`, as the setting has it; bounces may go elsewhere."""
+    """`Staffgate <no-reply@staffgate.example>`, as the setting has it; bounces may go elsewhere. ValueError for what no
+    server would take as a sender."""
 
     def __init__(self, setting: str, bounces_to: str | None = None) -> None:
-        self.name, self.address = parseaddr(setting)
+        self.name, found = parseaddr(setting)
+        self.address = _sending(found)
         self.domain = self.address.rpartition("@")[2]
-        self.bounces_to = bounces_to or self.address
+        self.bounces_to = _sending(bounces_to) if bounces_to else self.address
 
     def as_whom(self, name: str) -> Address:
         """`ACME Crates via Staffgate`: whose it is, and who sends it."""
@@ -87,6 +89,16 @@ def address(text: str) -> Address:
     # What would have to be written in quotes, programs read in more than one way.
     if found.addr_spec != f"{local}@{domain}" or not local.isprintable() or not _DOMAIN.fullmatch(domain):
         raise Rejected("this is no e-mail address")
+    return found
+
+
+def _sending(text: str) -> str:
+    try:
+        found = address(text).addr_spec
+    except Rejected as fault:
+        raise ValueError(f"{text!r} is no address to send from") from fault
+    if not found.isascii():
+        raise ValueError(f"{text!r} can be used with few servers only: take an address in ASCII")
     return found
 
 

@@ -91,5 +91,5 @@ def _judged(answer: Answer) -> Accepted:
 def _read(content: bytes) -> _Reply:
     try:
         return msgspec.json.decode(content, type=_Reply)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Reply()

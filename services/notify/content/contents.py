@@ -206,8 +206,9 @@ def _facts(language: Language, facts: Mapping[str, str]) -> dict[str, str]:
     """Those of the event as nothing but text, and what is said of them in words."""
     values = {"network": ""} | {name: plain(fact) for name, fact in facts.items()}
     values["factor"] = language.say(FACTORS.get(facts.get("factor", ""), ANOTHER_FACTOR), {})
-    if minutes := _MINUTES.fullmatch(facts.get("minutes", "")):
-        values["locked_for"] = language.lasting(timedelta(minutes=int(minutes.group())))
+    minutes = facts.get("minutes", "")
+    is_number = _MINUTES.fullmatch(minutes)
+    values["locked_for"] = language.lasting(timedelta(minutes=int(minutes))) if is_number else plain(minutes)
     return values
 
 

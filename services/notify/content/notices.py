@@ -171,6 +171,16 @@ WORDS = {
         advice=_TELL,
         by_somebody=False,
     ),
+    NoticeKind.UNDELIVERABLE: Words(
+        title=_("A message could not be delivered"),
+        said=(
+            _("A message that keeps an account safe could not be delivered to %(colleague)s (%(account)s)."),
+            given("email", _("It went to their e-mail address.")),
+            given("sms", _("It went to their mobile number.")),
+        ),
+        advice=_("Ask them how they can be reached, and correct the address in their account."),
+        by_somebody=False,
+    ),
     NoticeKind.TEST: Words(
         title=_("A test message"),
         said=(_("You asked for this message to see whether messages reach you. This one has."),),

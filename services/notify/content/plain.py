@@ -6,18 +6,18 @@ import re
 import unicodedata
 
 _LONGEST_NAME = 80
-# What a mail program would make a link of: `://`, an @ or a dot between letters in any script's spelling, `tel:` and
-# the like before what they lead to, and two backslashes, which lead to a share.
-_SCHEME = re.compile(r"[:：]\s*/\s*/+")
+# What a mail program would make a link of: `:/`, an @ or a dot between letters in any script's spelling, `tel:` and the
+# like before what they lead to, and two slashes or backslashes, which lead to a share.
+_SCHEME = re.compile(r"[:：]\s*/[\s/]*")
 _JOINT = re.compile(r"(?<=\w)([.。．｡․@＠])(?=\w)")
 _PREFIX = re.compile(r"(?<=[^\W\d_]):(?=\w)")
-_SHARE = re.compile(r"\\[\\\s]*\\")
+_SHARE = re.compile(r"([/\\])[/\\\s]*[/\\]")
 
 
 def plain(text: str) -> str:
     # NFKC first: an SMS is simplified later, and a small full stop must not become a real one after it was looked for.
     text = one_line(unicodedata.normalize("NFKC", text))
-    text = _SHARE.sub(r"\\", _PREFIX.sub(": ", _JOINT.sub(r"\1 ", _SCHEME.sub(": ", text))))
+    text = _SHARE.sub(r"\1", _PREFIX.sub(": ", _JOINT.sub(r"\1 ", _SCHEME.sub(": ", text)))).strip()
     return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1].rstrip() + "…"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
@@ -13,13 +14,14 @@ from services.notify.store import deliveries as store
 from services.notify.store.listing import Wanted, page
 from shared.bus.envelope import Envelope
 from shared.db import Database, Tx
-from shared.errors import NotFound
+from shared.errors import Invalid, NotFound
 from staffgate.contracts.caller import Person
-from staffgate.contracts.identity import CodeIssued, LinkIssued, LinkPurpose, NoticeIssued
+from staffgate.contracts.identity import CodeIssued, LinkIssued, LinkPurpose, NoticeIssued, NoticeKind
 from staffgate.contracts.notify import DeliveryList, DeliveryQuery, MessageFailed, Reason
 
 CODE = "code"
 _NOTICE = "notice."
+_NO_WARNINGS = {_NOTICE + NoticeKind.TEST, _NOTICE + NoticeKind.IMPORT_FINISHED}
 # Somebody sits and waits for a code; nobody for a link.
 URGENT, NORMAL, LAST = 0, 10, 99
 # With pauses of ten minutes at most this is about seven hours: a provider's bad day, and not a week of knocking.
@@ -43,16 +45,27 @@ class Deliveries:
             channel=asked.channel,
             template=asked.template,
             provider=asked.provider,
-            since=asked.since,
+            since=_moment(asked.since) if asked.since else None,
         )
         after = places.read(asked.after) if asked.after else None
         async with self._db.begin(caller.org) as tx:
             found = await page(tx, caller.org, wanted, after, asked.limit + 1)
-        shown = found[: asked.limit]
+        shown, now = found[: asked.limit], self._db.clock.now()
+        for one in shown:
+            one.replayable = one.replayable and one.deadline > now
         more = len(found) > len(shown)
         return DeliveryList(
             deliveries=shown, next=places.written(shown[-1].created_at, shown[-1].id) if more else None
         )  # fmt: skip
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as fault:
+        raise Invalid(
+            "no_such_time", "There is no such time; write it like 2026-11-22T09:00:00Z.", at="$.since"
+        ) from fault
 
 
 # --- what the bus brings --------------------------------------------------------------------------------------
@@ -104,6 +117,8 @@ def notice_kind(template: str) -> str | None:
 
 def is_security(template: str) -> bool:
     """Without it somebody can't get in, or is not warned: an administrator is told if it can't be delivered."""
+    if template in _NO_WARNINGS:
+        return False
     return template in (CODE, LinkPurpose.RESET, LinkPurpose.ACTIVATE) or template.startswith(_NOTICE)
 
 

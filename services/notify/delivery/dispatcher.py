@@ -22,9 +22,10 @@ from services.notify.store.deliveries import Claim, Lane
 from shared.db import Database, Tx
 from shared.errors import Unavailable
 
-_SLOTS = 16
+_SLOTS = 8
 _HANDFUL = _SLOTS // 2
-_SLOW_ONES = 64  # those that wait long for an answer leave their slots to others, so many of them
+_SLOW_ONES = 16  # those that wait long for an answer leave their slots to others, so many of them
+_ASIDE = SLOW + 0.5  # a moment after that has counted against their provider: the others go to the next one
 _POLL = 0.5  # seconds: what another process has queued, or a lease that ran out, is seen then
 _BREATH = 0.02
 _GRACE = TAKES_AT_MOST + 2
@@ -129,7 +130,7 @@ class Dispatcher:
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._attempts.make(claim), name=f"delivery {claim.id}")
         self._sending.add(task)
-        timer = asyncio.get_running_loop().call_later(SLOW, self._step_aside, task)
+        timer = asyncio.get_running_loop().call_later(_ASIDE, self._step_aside, task)
         task.add_done_callback(lambda task: self._settled(task, timer))
 
     def _step_aside(self, task: asyncio.Task[None]) -> None:

@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from services.notify.channels.port import Outgoing
 from services.notify.content.gsm7 import segments
 from services.notify.limit import numbers
-from services.notify.limit.conversion import Guard, Trial
+from services.notify.limit.conversion import Guard
 from services.notify.limit.keys import Keys
 from services.notify.limit.numbers import Number
 from services.notify.limit.policies import Policies
@@ -24,6 +24,8 @@ from services.notify.store.usage import Counted, Share, Windows
 from services.notify.suppression.suppressions import Suppressions
 from shared.db import Tx
 from staffgate.contracts.notify import Reason
+
+_LARGE, _PARTS = 5_000, 8
 
 log = structlog.get_logger()
 kept_back = Counter(
@@ -101,13 +103,13 @@ class Admission:
         return None
 
     async def _count(self, tx: Tx, claim: Claim, message: Outgoing, to: Number | None, price: int) -> Verdict:
-        trial: Trial | None = None
+        trial = await self._guard.trial(tx, claim.id, claim.org, to, source_of(claim, message)) if to else None
+        if trial and await self._guard.blocks(tx, trial):
+            return _PUMPING
         if to or price:
             await usage.hold_suite(tx)
-        if to:
-            trial = await self._guard.trial(tx, claim.id, claim.org, to, source_of(claim, message))
-            if await self._guard.refuses(tx, trial):
-                return Refused(Reason.PUMPING, "codes to numbers like this one are not being used")
+        if trial and await self._guard.refuses(tx, trial):
+            return _PUMPING
         under = rules(self._limits, self._keys, claim, message, to, proven=bool(trial and trial.proven))
         if not to:  # SMS are counted by nobody else meanwhile
             await usage.hold_keys(tx, locks(under))
@@ -120,12 +122,18 @@ class Admission:
         return Admitted(to.country if to else None)
 
     def _share(self, claim: Claim, price: int, now: datetime) -> Share:
+        """Large days are divided: who counts in one part waits for nobody in another. The last few of such a day may be
+        kept back although there is room in another part; never is one too many let through."""
+        most = self._limits.per_day(claim.channel)
+        parts = _PARTS if most >= _LARGE else 1
+        part = claim.id.int % parts
         return Share(
             org=claim.org,
             day=now.astimezone(UTC).date(),
             channel=claim.channel,
             family=family(claim.template),
-            most=self._limits.per_day(claim.channel),
+            part=part,
+            most=most // parts + (part < most % parts),
             price=price,
             budget=self._limits.organisation_budget_per_day,
             suite_budget=self._limits.suite_budget_per_day,
@@ -144,6 +152,9 @@ class Admission:
         if await usage.block(tx, key, kind, now, tomorrow):
             log.error("limit.over_budget", kind=kind, org=str(claim.org), day=str(share.day))
         return _later(claim, tomorrow, Reason.OVER_BUDGET, "the day's money is spent")
+
+
+_PUMPING = Refused(Reason.PUMPING, "codes to numbers like this one are not being used")
 
 
 def _windows(under: list[Rule]) -> Windows:

@@ -65,13 +65,15 @@ class Guard:
             proven=await store.is_proven(tx, number, since),
         )
 
+    async def blocks(self, tx: Tx, trial: Trial) -> bool:
+        """Whether that is known already: what pumps is turned away before it keeps anybody waiting."""
+        return not trial.proven and await usage.is_blocked(tx, [*trial.watched.values()], tx.database.clock.now())
+
     async def refuses(self, tx: Tx, trial: Trial) -> bool:
         """Whoever asks holds the suite: two at once would each be the last that is let through."""
         now = tx.database.clock.now()
         if trial.proven:
             return False
-        if await usage.blocked(tx, [*trial.watched.values()], now):
-            return True
         records = await store.records_anywhere(
             tx, trial.prefix, trial.org, trial.source, now - _OLD, now - HOUR, now - DAY
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 
+import structlog
+
 from services.notify.limit.admission import Admission
 from services.notify.limit.keys import Keys
 from services.notify.limit.policies import Policies
@@ -17,7 +19,12 @@ from shared.db import Database
 _BYTES = 32
 
 
+log = structlog.get_logger()
+
+
 def admission(limits: Limits, secret: bytes, db: Database, routes: Routes) -> Admission:
+    if not limits.countries and any(provider.channel == "sms" for provider in routes.providers):
+        log.warning("limits.no_countries", means="SMS go only where an organisation has said so itself")
     suppressions = Suppressions(db, Addresses(secret))
     return Admission(limits, Keys(secret), Policies(db, limits), routes, suppressions)
 

@@ -6,7 +6,7 @@ CREATE TABLE counted (
 );
 CREATE INDEX counted_key ON counted (key, at);
 CREATE INDEX counted_at ON counted USING brin (at);
-GRANT SELECT, INSERT, DELETE ON counted TO :app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON counted TO :app;  -- UPDATE: to lock what is about to go
 
 -- Of a day what would be too many rows to count. Spent is what it may have cost at most, in millionths.
 CREATE TABLE usage_day (
@@ -14,9 +14,10 @@ CREATE TABLE usage_day (
     day      date NOT NULL,
     channel  text NOT NULL,
     family   text NOT NULL,              -- codes, links and notices each by themselves
+    part     smallint NOT NULL,          -- several rows, so that ten thousand invitations don't wait for one another
     messages integer NOT NULL,
     spent    bigint NOT NULL,
-    PRIMARY KEY (org, day, channel, family)
+    PRIMARY KEY (org, day, channel, family, part)
 );
 ALTER TABLE usage_day ENABLE ROW LEVEL SECURITY;
 CREATE POLICY org_wall ON usage_day

@@ -39,4 +39,4 @@ CREATE TABLE early_receipt (
     UNIQUE (provider, reference, state)
 );
 CREATE INDEX early_receipt_told ON early_receipt (told_at);
-GRANT SELECT, INSERT, DELETE ON early_receipt TO :app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON early_receipt TO :app;

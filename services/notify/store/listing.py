@@ -28,15 +28,12 @@ async def page(
 ) -> list[Delivery]:  # fmt: skip
     """The newest first."""
     asked = [(name, value) for name, value in msgspec.structs.asdict(wanted).items() if value is not None]
-    conditions = [
-        f"{name} = ${n}" if name != "since" else f"created_at >= ${n}" for n, (name, _) in enumerate(asked, 3)
-    ]
-    values = [value for _, value in asked]
+    columns = [f"{name} =" if name != "since" else "created_at >=" for name, _ in asked]
+    filter = "".join(f" AND {column} ${n}" for n, column in enumerate(columns, 3))
     if after:
-        conditions.append(f"(created_at, id) < (${len(values) + 3}, ${len(values) + 4})")
+        filter += f" AND (created_at, id) < (${len(asked) + 3}, ${len(asked) + 4})"
     return await tx.all(
         Delivery,
-        f"SELECT {SHOWN} FROM delivery WHERE {' AND '.join(['org = $1', *conditions])}"
-        " ORDER BY created_at DESC, id DESC LIMIT $2",
-        org, limit, *values, *(after or ()),
+        f"SELECT {SHOWN} FROM delivery WHERE org = $1{filter} ORDER BY created_at DESC, id DESC LIMIT $2",
+        org, limit, *(value for _, value in asked), *(after or ()),
     )  # fmt: skip

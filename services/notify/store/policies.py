@@ -24,7 +24,7 @@ async def policy(tx: Tx, org: UUID) -> PolicyRow:
 
 async def lock_policy(tx: Tx, org: UUID) -> PolicyRow:
     """As it is, and nobody else changes it before this transaction ends."""
-    await tx.run("INSERT INTO sending_policy (org) VALUES ($1) ON CONFLICT (org) DO NOTHING", org)
+    await tx.run("INSERT INTO sending_policy (org, version) VALUES ($1, 0) ON CONFLICT DO NOTHING", org)
     row = await tx.one(PolicyRow, "SELECT countries, version FROM sending_policy WHERE org = $1 FOR UPDATE", org)
     assert row is not None
     return row

@@ -35,6 +35,7 @@ class Early(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None
     permanent: bool
     answer: str
+    told_at: datetime
 
 
 async def settle_anywhere(tx: Tx, told: Told, now: datetime) -> Settled | None:
@@ -76,14 +77,15 @@ async def keep_early(tx: Tx, id: UUID, told: Told, now: datetime) -> None:
 
 async def take_early_anywhere(tx: Tx, limit: int) -> list[Early]:
     """Those whose message has its reference by now; they are gone with the commit. The order is the one they came in."""
-    return await tx.all(
+    found = await tx.all(
         Early,
         "DELETE FROM early_receipt WHERE id IN (SELECT early.id FROM early_receipt AS early"
         "  JOIN delivery ON delivery.provider = early.provider AND delivery.reference = early.reference"
         "  ORDER BY early.told_at, early.id LIMIT $1 FOR UPDATE OF early SKIP LOCKED)"
-        " RETURNING id, provider, reference, state, reason, permanent, answer",
+        " RETURNING id, provider, reference, state, reason, permanent, answer, told_at",
         limit,
     )
+    return sorted(found, key=lambda early: (early.told_at, early.id))
 
 
 async def forget_early(tx: Tx, before: datetime, limit: int) -> int:

@@ -23,12 +23,13 @@ class Windows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message takes of the day, and how much of that there is. A budget binds only what costs something."""
+    """What a message takes of its part of the day, and how much of that there is. A budget binds what costs something."""
 
     org: UUID
     day: date
     channel: str
     family: str
+    part: int
     most: int
     price: int
     budget: int
@@ -67,13 +68,13 @@ async def count(tx: Tx, windows: Windows, share: Share, now: datetime) -> Counte
         "  CROSS JOIN LATERAL (SELECT at FROM counted WHERE key = rule.key AND at > $4::timestamptz - rule.within"
         "   ORDER BY at DESC LIMIT 1 OFFSET rule.most - 1) AS older),"
         " today AS (SELECT coalesce(sum(spent), 0)::bigint AS spent,"
-        "  coalesce(sum(messages) FILTER (WHERE channel = $7 AND family = $8), 0)::int AS messages"
+        "  coalesce(sum(messages) FILTER (WHERE channel = $7 AND family = $8 AND part = $13), 0)::int AS messages"
         "  FROM usage_day WHERE org = $5 AND day = $6),"
         " suite AS (SELECT coalesce((SELECT spent FROM suite_day WHERE day = $6), 0) AS spent),"
-        " taken AS (INSERT INTO usage_day AS d (org, day, channel, family, messages, spent)"
-        "  SELECT $5::uuid, $6::date, $7::text, $8::text, 1, $10::bigint FROM today, suite WHERE NOT EXISTS (SELECT FROM full_window)"
+        " taken AS (INSERT INTO usage_day AS d (org, day, channel, family, part, messages, spent)"
+        "  SELECT $5::uuid, $6::date, $7::text, $8::text, $13::smallint, 1, $10::bigint FROM today, suite WHERE NOT EXISTS (SELECT FROM full_window)"
         "   AND ($10 = 0 OR (today.spent + $10 <= $11::bigint AND suite.spent + $10 <= $12::bigint))"
-        "  ON CONFLICT (org, day, channel, family) DO UPDATE SET messages = d.messages + 1,"
+        "  ON CONFLICT (org, day, channel, family, part) DO UPDATE SET messages = d.messages + 1,"
         "   spent = d.spent + excluded.spent WHERE d.messages < $9::int RETURNING 1),"
         " kept AS (INSERT INTO counted (key, at) SELECT DISTINCT key, $4::timestamptz FROM unnest($1::bytea[]) AS key, taken),"
         " paid AS (INSERT INTO suite_day AS s (day, spent) SELECT $6::date, $10::bigint FROM taken WHERE $10 > 0"
@@ -82,7 +83,7 @@ async def count(tx: Tx, windows: Windows, share: Share, now: datetime) -> Counte
         "  today.spent, suite.spent AS suite_spent FROM today CROSS JOIN suite"
         "  LEFT JOIN (SELECT no, until FROM full_window ORDER BY until DESC LIMIT 1) AS longest ON true",
         windows.keys, windows.within, windows.most, now, share.org, share.day, share.channel, share.family,
-        share.most, share.price, share.budget, share.suite_budget,
+        share.most, share.price, share.budget, share.suite_budget, share.part,
     )  # fmt: skip
     assert counted is not None
     return counted
@@ -91,18 +92,11 @@ async def count(tx: Tx, windows: Windows, share: Share, now: datetime) -> Counte
 # --- blocked ----------------------------------------------------------------------------------------------------
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True):
-    kind: str
-    until: datetime
-
-
-async def blocked(tx: Tx, keys: Sequence[bytes], now: datetime) -> Block | None:
-    """The longest of them."""
-    return await tx.one(
-        Block,
-        "SELECT kind, until FROM blocked WHERE key = ANY($1::bytea[]) AND until > $2 ORDER BY until DESC LIMIT 1",
-        [*keys], now,
-    )  # fmt: skip
+async def is_blocked(tx: Tx, keys: Sequence[bytes], now: datetime) -> bool:
+    found: bool = await tx.value(
+        "SELECT EXISTS (SELECT FROM blocked WHERE key = ANY($1::bytea[]) AND until > $2)", [*keys], now
+    )
+    return found
 
 
 async def block(tx: Tx, key: bytes, kind: str, now: datetime, until: datetime) -> bool:

@@ -10,6 +10,11 @@ import hmac
 import re
 import unicodedata
 from contextlib import suppress
+from typing import Annotated
+
+from msgspec import Meta
+
+E164 = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{4,14}$")]
 
 
 class Addresses:

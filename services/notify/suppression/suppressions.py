@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from services.notify.store import suppressions as store
 from services.notify.store.deliveries import Claim
 from services.notify.store.suppressions import Address, NewSuppression
-from services.notify.suppression.addresses import Addresses, masked
+from services.notify.suppression.addresses import E164, Addresses, canonical, masked
 from shared.db import Database, Tx
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from staffgate.contracts.caller import Person
@@ -118,11 +118,15 @@ async def _tell(tx: Tx, org: UUID, new: NewSuppression, channel: str) -> None:
 
 
 def _read(wanted: AddSuppression) -> str:
+    by_sms, address = wanted.channel == "sms", wanted.address.strip()
     try:
-        return msgspec.convert(wanted.address.strip(), Mobile if wanted.channel == "sms" else Email)
+        msgspec.convert(address, Mobile if by_sms else Email)
+        if by_sms:
+            msgspec.convert(canonical("sms", address), E164)
     except msgspec.ValidationError as fault:
-        what = "a telephone number in international form" if wanted.channel == "sms" else "an e-mail address"
+        what = "a telephone number in international form" if by_sms else "an e-mail address"
         raise Invalid("address_invalid", f"Give {what}.", at="$.address") from fault
+    return address
 
 
 def _require_administrator(caller: Person) -> None:

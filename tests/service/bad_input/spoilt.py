@@ -238,7 +238,7 @@ def _files(operation: Operation, sound: Sound) -> Iterator[Case]:
     for what, content in {
         "NUL bytes": b"\0" * 100,
         "no UTF-8": good + b"\xff\xfe\xfd",
-        "half a UTF-16 character": good.decode().encode("utf-16")[:-1],
+        "half a UTF-16 character": good.decode(errors="replace").encode("utf-16")[:-1],
         "a zip": b"PK\x03\x04" + bytes(100),
         "a word": b"nonsense",
         "only its first line": good.partition(b"\n")[0].partition(b",")[0],

@@ -213,7 +213,7 @@ async def test_the_template_is_imported_without_an_error_and_adds_nobody_of_its_
     assert [*read(template)[0]] == [*contract.COLUMNS]
     kept = await imported(acme, template.encode(), mode="all")
     assert (kept["state"], kept["rows"], kept["bad"], kept["created"]) == ("finished", 0, 0, 0)
-    with_laya = template + "standard,Laya,laya@acme.example,Laya,,'+61 491 570 006,,,,Leader,\r\n"
+    with_laya = template + "standard,Laya,laya@acme.example,Laya,,'+61 491 570 006,,,,,Leader,\r\n"
     filled = await imported(acme, with_laya.encode(), mode="all", key="b")
     assert (filled["state"], filled["bad"], filled["created"]) == ("finished", 0, 1)
     header = template.splitlines()[0] + "\r\n"

@@ -255,11 +255,13 @@ class Running:
 
         return await until(there)  # type: ignore[no-any-return]
 
-    def token(self, staff: UUID, type: StaffType, org: UUID = ACME) -> str:
+    def token(self, staff: UUID, type: StaffType, org: UUID = ACME, *, fresh: bool = False) -> str:
+        """`fresh`: a factor was shown just now."""
         now = int(self.clock.now().timestamp())
         claims = {
             "iss": ISSUER, "aud": AUDIENCE, "sub": str(staff), "client_id": "console", "iat": now, "exp": now + 300,
             "jti": str(IDS.uuid()), "org": str(org), "sid": str(IDS.uuid()), "roles": [type.value],
+            "auth_time": now if fresh else now - 3600,
         }  # fmt: skip
         key = OKPKey.import_key(json.loads(SIGNING))
         header = {"alg": "EdDSA", "typ": TYPE, "kid": key.kid}

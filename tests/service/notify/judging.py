@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -70,9 +71,9 @@ class Judging:
     async def admitted(self, *args: str, **changed: object) -> bool:
         return isinstance(await self.ask(*args, **changed), Admitted)  # type: ignore[arg-type]
 
-    async def use(self, code: UUID, *, org: UUID = ACME) -> None:
+    async def use(self, code: UUID, *, org: UUID = ACME, channel: Literal["sms", "email"] = "sms") -> None:
         """As identity tells it."""
-        event = CodeUsed(org=org, staff=IDS.uuid(), code=code, channel="sms")
+        event = CodeUsed(org=org, staff=IDS.uuid(), code=code, channel=channel)
         envelope = open_envelope(encode(event, IDS.uuid(), self.db.clock.now()))
         async with self.db.begin(org) as tx:
             await conversion.note_used(tx, event, envelope)

@@ -107,7 +107,8 @@ class Smsc:
         sequence = len(session.answers) + 1_000
         session.answers[sequence] = asyncio.get_running_loop().create_future()
         session.say(Pdu(command=Command.DELIVER_SM, sequence=sequence, body=body))
-        return await session.answers[sequence]
+        async with asyncio.timeout(5):
+            return await session.answers[sequence]
 
 
 @asynccontextmanager

@@ -25,7 +25,6 @@ from tests.service.notify.conftest import (
     limits,
     link_issued,
     notice_issued,
-    until,
 )
 from tests.service.notify.judging import NUMBER, Judging, judging, why
 
@@ -80,9 +79,9 @@ async def test_no_way_of_writing_a_number_gets_more(surroundings: Running) -> No
 async def test_a_prefix_gets_50_an_hour_also_where_every_code_is_used(surroundings: Running) -> None:
     async with judging(surroundings, SAFE) as judge:
         for n in range(80):
-            code = IDS.uuid()
-            if await judge.admitted(f"+6140000{n:04}", id=code, org=IDS.uuid()):
-                await judge.use(code)
+            code, org = IDS.uuid(), IDS.uuid()
+            if await judge.admitted(f"+6140000{n:04}", id=code, org=org):
+                await judge.use(code, org=org)
         assert len(judge.given) == 50
 
 
@@ -119,13 +118,16 @@ async def test_an_address_gets_20_an_hour_however_it_is_written(surroundings: Ru
 
 
 @pytest.mark.checklist("N02")
-async def test_sms_go_to_the_countries_that_are_named_and_nowhere_else(surroundings: Running) -> None:
+async def test_sms_go_to_the_countries_that_are_named_and_nowhere_else(
+    surroundings: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = ["+61400000000", "+4915112345678", "+1 876 555 0123", "+870 773 123 456", "+61 1900 123 456", "12345"]
     async with judging(surroundings, SAFE) as judge:
         answers = [why(await judge.ask(to)) for to in asked]
         assert answers == ["admitted", "country", "country", "country", "number_kind", "rejected"]
     async with judging(surroundings, Limits()) as judge:
         assert why(await judge.ask()) == "country"
+    assert capsys.readouterr().out.count("limits.no_countries") == 1
 
 
 @pytest.mark.checklist("N02")
@@ -336,5 +338,5 @@ async def test_nobody_is_named_where_they_are_counted(surroundings: Running) -> 
         for table in ("counted", "usage_day", "suite_day", "sent_code", "proven_number", "blocked"):
             rows += await surroundings.owner.fetch(f"SELECT t::text FROM {table} AS t")
     text = "\n".join(row[0] for row in rows)
-    for secret in (NUMBER, NUMBER[1:], "jane", "203.0.113", NUMBER.encode().hex(), "jane@acme.example".encode().hex()):
+    for secret in (NUMBER, NUMBER[1:], "jane", "203.0.113", NUMBER.encode().hex(), b"jane@acme.example".hex()):
         assert secret not in text

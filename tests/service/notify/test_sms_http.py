@@ -163,12 +163,32 @@ async def test_what_twilio_answers(status: int, body: object, kind: str) -> None
     assert len(one.asked) == 1  # redirects are not followed
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 60_000, b'{"sid": 7}', b"{" + b" " * 1_000_000 + b"}"])
+DEEP = b'{"status": 0, "more": ' + b"[" * 60_000
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", DEEP, b'{"sid": 7}'])
 async def test_an_answer_that_can_not_be_read_is_an_answer(body: bytes) -> None:
     async with server(body=body) as one:
         assert await sent(twilio(one.port)) == Accepted(answer="201", reference="")
         one.status = 400
         assert (await refused(twilio(one.port)))[0] == "Rejected"
+
+
+async def test_an_answer_that_never_ends_is_read_as_far_as_it_may_matter() -> None:
+    ended = asyncio.Event()
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=201)
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b" " * 10_000)
+        finally:
+            ended.set()
+
+    async with served(web.post(PATH, endless)) as port, asyncio.timeout(5):
+        assert await sent(twilio(port)) == Accepted(answer="201", reference="")
+        await ended.wait()
 
 
 # --- a provider that the operator has described ---------------------------------------------------------------
@@ -244,6 +264,7 @@ async def test_what_counts_as_accepted(body: object) -> None:
         (200, {"status": "9"}, "Down", "200 9"),
         (200, {}, "Unsure", "200, and nothing that says whether it was taken"),
         (200, b"<html>", "Unsure", "200, and nothing that says whether it was taken"),
+        (200, DEEP, "Unsure", "200, and nothing that says whether it was taken"),
         (204, b"", "Unsure", "204, and nothing that says whether it was taken"),
         (202, {"status": 0}, "Unsure", "202, and nothing that says whether it was taken"),
         (400, b"", "Rejected", "400"),

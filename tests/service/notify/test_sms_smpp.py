@@ -31,6 +31,11 @@ IDS = RandomIds()
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smpp, "_SHORTEST", 0.05)
+
+
 @dataclass
 class Ledger:
     """Who is told; it may be away for a while."""
@@ -219,8 +224,11 @@ async def test_a_server_that_is_not_there_is_certain_and_is_found_again() -> Non
 
 
 @pytest.mark.parametrize("statuses", [[], [Status.BIND_FAILED]])
-async def test_a_server_that_will_not_have_us_is_asked_again(statuses: list[int]) -> None:
+async def test_a_server_that_will_not_have_us_is_asked_again(
+    statuses: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In good time: an account that is knocked at too often is locked."""
+    monkeypatch.setattr(smpp, "_SHORTEST", 1.0)
     wrong = "" if statuses else "another"
     async with listening(Smsc(bind_statuses=statuses, password=wrong or "s3cret")) as smsc, bound(smsc) as provider:
         kind, answer = await refused(provider)
@@ -293,10 +301,10 @@ async def test_leaving_is_said() -> None:
 
 async def test_leaving_waits_for_nobody_who_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "_FAREWELL", 0.05)
-    async with listening(Smsc()) as smsc:
-        async with bound(smsc) as provider:
-            await provider.send(message())
-            smsc.is_mute = True
+    async with asyncio.timeout(5) as limit, listening(Smsc()) as smsc, bound(smsc) as provider:
+        await provider.send(message())
+        smsc.is_mute = True
+    assert not limit.expired()
 
 
 # --- an answer that takes too long ----------------------------------------------------------------------------

@@ -67,6 +67,7 @@ async def send(url: str, context: ssl.SSLContext | None = None) -> str:
         return (await channel.send(MESSAGE)).answer
 
 
+@pytest.mark.checklist("N09")
 async def test_starttls_with_a_certificate_that_holds(tmp_path: Path) -> None:
     certificate, mailbox = Certificate(tmp_path, "127.0.0.1"), Mailbox()
     async with smtp_server(mailbox, tls_context=certificate.server(), require_starttls=True) as port:
@@ -74,6 +75,7 @@ async def test_starttls_with_a_certificate_that_holds(tmp_path: Path) -> None:
     assert len(mailbox.mails) == 1
 
 
+@pytest.mark.checklist("N09")
 async def test_a_login_goes_over_tls(tmp_path: Path) -> None:
     certificate, mailbox = Certificate(tmp_path, "127.0.0.1"), Mailbox()
 
@@ -89,6 +91,7 @@ async def test_a_login_goes_over_tls(tmp_path: Path) -> None:
     assert len(mailbox.mails) == 1
 
 
+@pytest.mark.checklist("N09")
 @pytest.mark.parametrize("trusted", [True, False])
 async def test_a_certificate_that_does_not_hold_ends_it(tmp_path: Path, trusted: bool) -> None:
     """Not signed by anybody we know; or known, and somebody else's."""
@@ -99,6 +102,7 @@ async def test_a_certificate_that_does_not_hold_ends_it(tmp_path: Path, trusted:
     assert not mailbox.tried
 
 
+@pytest.mark.checklist("N09")
 async def test_a_server_without_starttls_gets_nothing() -> None:
     """As somebody between us and the server would have it."""
     mailbox = Mailbox()
@@ -108,6 +112,7 @@ async def test_a_server_without_starttls_gets_nothing() -> None:
     assert not mailbox.tried
 
 
+@pytest.mark.checklist("N09")
 async def test_plain_text_has_to_be_asked_for() -> None:
     mailbox = Mailbox()
     async with smtp_server(mailbox) as port:

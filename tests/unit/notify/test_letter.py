@@ -77,6 +77,20 @@ def test_without_an_address_for_bounces_they_go_to_the_sender() -> None:
     assert written(outgoing(), Sender("no-reply@staffgate.example")).sender == "no-reply@staffgate.example"
 
 
+@pytest.mark.parametrize(
+    "setting", ["", "Staffgate", "Staffgate <no-reply>", "Zoë <zoë@acme.example>", "a@b@c.example"]
+)
+def test_a_sender_that_no_server_takes_is_noticed_at_the_start(setting: str) -> None:
+    with pytest.raises(ValueError, match="address"):
+        Sender(setting)
+    with pytest.raises(ValueError, match="address"):
+        Sender("no-reply@acme.example", setting or "nobody")
+
+
+def test_a_senders_domain_is_as_the_dns_has_it() -> None:
+    assert Sender("Staffgate <no-reply@bücher.example>").domain == "xn--bcher-kva.example"
+
+
 # --- whose it is ----------------------------------------------------------------------------------------------
 
 

@@ -180,6 +180,7 @@ from staffgate.contracts.identity.staff import (
     Staff,
     StaffList,
     StaffQuery,
+    Unreachable,
     Weblink,
     WeblinkAddressee,
 )
@@ -334,6 +335,7 @@ __all__ = [
     "TokenRequest",
     "Tokens",
     "TotpEnrolment",
+    "Unreachable",
     "Username",
     "VisitorChecked",
     "VisitorKind",

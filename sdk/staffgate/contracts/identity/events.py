@@ -176,6 +176,7 @@ class NoticeKind(StrEnum):
     ORGANISATION_CLOSED = "organisation_closed"
     IMPORT_FINISHED = "import_finished"
     TEST = "test"
+    UNDELIVERABLE = "undeliverable"
 
 
 class NoticeIssued(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -53,17 +53,28 @@ class HandOver(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Activation(StrEnum):
-    """Whoever has not activated the account yet was sent an activation e-mail, or not. Without portal there is nothing to
-    activate."""
+    """Whoever has not activated the account yet was sent an activation e-mail, or not; the newest has expired, or did not
+    reach them. Without portal there is nothing to activate."""
 
     NOT_SENT = "not_sent"
     SENT = "sent"
+    EXPIRED = "expired"
+    UNDELIVERABLE = "undeliverable"
     DONE = "done"
     NOT_NEEDED = "not_needed"
 
 
+class Unreachable(msgspec.Struct, kw_only=True):
+    """Messages do not reach a person there: the address is dead, or nothing may be sent to it. `reason` is notify's."""
+
+    channel: Literal["email", "sms"]
+    reason: str
+    since: datetime
+
+
 class Staff(msgspec.Struct, kw_only=True):
-    """`activation_sent_at` is when the e-mail was sent last, `weblink` where visitors reach the person."""
+    """`activation_sent_at` is when the e-mail was sent last, `weblink` where visitors reach the person. `unreachable` is
+    empty as long as nothing is known against their addresses."""
 
     id: UUID
     type: StaffType
@@ -85,6 +96,7 @@ class Staff(msgspec.Struct, kw_only=True):
     activation_sent_at: datetime | None
     activation_sent_count: int
     weblink: str | None
+    unreachable: list[Unreachable]
     version: int
 
 
@@ -107,6 +119,7 @@ class StaffQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     role: _Given | None = None
     availability: Literal["online", "away", "offline"] | None = None
     locked: bool | None = None
+    unreachable: bool | None = None
     q: _Given = ""
     sort: _Column | _Downwards = "name"
     after: Annotated[str, Meta(max_length=2000)] = ""

@@ -205,7 +205,8 @@ class Link:
             try:
                 await self._asked(Command.ENQUIRE_LINK)
             except (TimeoutError, Lost):
-                return self.close("no answer to whether it is there")
+                self.close("no answer to whether it is there")
+                return self._writer.transport.abort()  # what it has not read until now it won't
 
 
 def _give_up(answer: asyncio.Future[Pdu]) -> None:
