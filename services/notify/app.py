@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 from services.notify.api import api
@@ -68,7 +67,7 @@ def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None
     db, relay = open_database(settings, bus, clock, ids)
     access, brands = Access(settings.identity_url, settings.issuer, db.clock), Brands(db)
     contents = Contents(brands.of)
-    suppressions = Suppressions(db, Addresses(base64.b64decode(settings.address_key)))
+    suppressions = Suppressions(db, Addresses(address_key(settings.address_key)))
     receipts = Receipts(db, suppressions, read_providers(settings.providers), settings.public_url)
     parts: list[Part] = [migrated(settings, MIGRATIONS), db.opened()]
     checks = [Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)]

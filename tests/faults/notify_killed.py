@@ -136,8 +136,8 @@ class Steps:
             self.reach(f"answered SMTP {said.get(self_, 'connect')}")
             return answer
 
-        SMTPProtocol.write = writing  # type: ignore[method-assign]
-        SMTPProtocol.read_response = reading  # type: ignore[method-assign]
+        SMTPProtocol.write = writing  # type: ignore[assignment, method-assign]
+        SMTPProtocol.read_response = reading  # type: ignore[assignment, method-assign]
 
 
 def _verb(sql: str) -> str:

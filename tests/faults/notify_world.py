@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import random
@@ -29,12 +30,17 @@ from deploy.local.postgres import Postgres
 from deploy.local.process import die_with_parent
 from deploy.local.rabbitmq import RabbitMQ
 from services.notify.provider.settings import HttpSettings, SmtpSettings, TwilioSettings
+from services.notify.provider.settings import read as read_providers
+from services.notify.receipt.receipts import Receipts
 from services.notify.settings import Settings
+from services.notify.suppression.addresses import Addresses
+from services.notify.suppression.suppressions import Suppressions
 from shared.bus.envelope import encode
+from shared.bus.outbox import write_events
 from shared.bus.port import Message
 from shared.bus.rabbit import RabbitBus, RabbitParked
 from shared.bus.topology import EXCHANGE
-from shared.db import migrate
+from shared.db import Database, migrate
 from staffgate.contracts.event import Event
 from staffgate.contracts.identity import LinkPurpose
 from tests.conftest import fresh_database
@@ -229,6 +235,16 @@ class World:
             return True
         waiting.cancel()
         return False
+
+    @asynccontextmanager
+    async def receipts(self) -> AsyncIterator[Receipts]:
+        """Where providers tell what became of messages, in another process than the one that is killed."""
+        db = Database(
+            self.urls.app, clock=self.clock, ids=IDS, write_events=write_events, committed=lambda: None, size=1
+        )
+        suppressions = Suppressions(db, Addresses(base64.b64decode(self.settings.address_key)))
+        async with db.opened():
+            yield Receipts(db, suppressions, read_providers(self.settings.providers), "")
 
     # --- what is promised, and what became of it --------------------------------------------------------------
 

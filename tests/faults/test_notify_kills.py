@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from services.notify.channels.port import Told
+from staffgate.contracts.notify import DeliveryState
 from tests.faults.notify_killed import Order
 from tests.faults.notify_world import LIVE, Kill, Promise, World
 
@@ -135,3 +137,23 @@ async def test_what_the_server_took_when_notify_died_comes_again_as_the_same(wor
     print(tally)
     assert (len(tally.lost), tally.wrong) == (0, [])
     assert tally.windows == tally.doubles >= 1
+
+
+@pytest.mark.checklist("M04", "M10")
+async def test_a_receipt_that_comes_while_notify_is_dead_closes_the_window(world: World) -> None:
+    """Its provider says that it has it, so it is not sent again; and that it arrived is told once."""
+    promises = world.promised(deferred=False)
+    await world.publish([one.event for one in promises])
+    kill = await world.life(LIVE, promises, at_250=True)
+    assert kill is not None
+    taken = [one for one in promises if one.id in kill.window]
+    assert taken
+    async with world.receipts() as receipts:
+        for one in taken:
+            provider = "sms" if one.to.startswith("+") else "mail"
+            await receipts.tell(Told(provider=provider, delivery=one.id, state=DeliveryState.DELIVERED))
+    assert await world.life(LIVE, promises) is None
+    assert [len(world.arrived(one)) for one in promises if one.arrives] == [1] * 4
+    told = Counter(about for _, about in set(world.reported))
+    assert [told[one.id] for one in taken] == [1] * len(taken)
+    world.forget()

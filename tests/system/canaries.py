@@ -100,7 +100,8 @@ async def heaps(platform: Platform) -> dict[str, bytes]:
     """The server's files by database, and what it logs ahead: rows that were changed or deleted lie there for long."""
     connection = await asyncpg.connect(platform.postgres.url)
     await connection.execute("CHECKPOINT")
-    numbers = dict(await connection.fetch("SELECT oid::text, datname FROM pg_database"))
+    databases = await connection.fetch("SELECT oid::text, datname FROM pg_database")
+    numbers = {row["oid"]: row["datname"] for row in databases}
     data = Path(await connection.fetchval("SHOW data_directory"))
     await connection.close()
     contents = {f"{numbers[name]}: {number}": content for name, number, content in _numbered(data, numbers)}

@@ -8,27 +8,28 @@ from uuid import UUID
 from services.identity.store.staff import COLUMNS, StaffRow
 from shared.db import Tx
 
-_COLUMN = {"email": "email", "sms": "mobile"}
 _A_DAY = timedelta(days=1)
 
 
 async def mark(tx: Tx, org: UUID, staff: UUID, channel: str, failure: str, now: datetime) -> bool:
     """False where it was known before: the first failure says since when."""
-    column = _COLUMN[channel]
-    return await tx.run(
-        f"UPDATE staff SET {column}_failure = $3, {column}_failed_at = $4"
-        f" WHERE org = $1 AND id = $2 AND {column}_failure IS NULL",
-        org, staff, failure, now,
-    ) == 1  # fmt: skip
+    return await _set(tx, org, staff, channel, failure, now)
 
 
 async def clear(tx: Tx, org: UUID, staff: UUID, channel: str) -> bool:
     """False where nothing was wrong."""
-    column = _COLUMN[channel]
+    return await _set(tx, org, staff, channel, None, None)
+
+
+async def _set(tx: Tx, org: UUID, staff: UUID, channel: str, failure: str | None, at: datetime | None) -> bool:
     return await tx.run(
-        f"UPDATE staff SET {column}_failure = NULL, {column}_failed_at = NULL"
-        f" WHERE org = $1 AND id = $2 AND {column}_failure IS NOT NULL",
-        org, staff,
+        "UPDATE staff SET email_failure = CASE $3 WHEN 'email' THEN $4 ELSE email_failure END,"
+        " email_failed_at = CASE $3 WHEN 'email' THEN $5 ELSE email_failed_at END,"
+        " mobile_failure = CASE $3 WHEN 'sms' THEN $4 ELSE mobile_failure END,"
+        " mobile_failed_at = CASE $3 WHEN 'sms' THEN $5 ELSE mobile_failed_at END"
+        " WHERE org = $1 AND id = $2"
+        " AND (CASE $3 WHEN 'email' THEN email_failure ELSE mobile_failure END IS NULL) <> ($4::text IS NULL)",
+        org, staff, channel, failure, at,
     ) == 1  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import structlog
 
+from services.notify.authority import require_administrator
 from services.notify.brand import images
 from services.notify.brand.brands import Brands, from_row
 from services.notify.brand.look import look
@@ -14,7 +15,7 @@ from services.notify.content.plain import plain
 from services.notify.store import brands as store
 from services.notify.store.brands import BrandRow
 from shared.db import Database
-from shared.errors import Forbidden, Invalid, NotFound, PreconditionFailed
+from shared.errors import Invalid, NotFound, PreconditionFailed
 from shared.freshness import require_fresh
 from staffgate.contracts.caller import Person
 from staffgate.contracts.notify import Branding as View
@@ -31,14 +32,14 @@ class Branding:
         self._brands = brands
 
     async def show(self, caller: Person) -> tuple[View, str]:
-        _require_administrator(caller)
+        require_administrator(caller)
         async with self._db.begin(caller.org) as tx:
             row = await store.brand(tx, caller.org)
         return _shown(row), _etag(row)
 
     async def save(self, caller: Person, wanted: SetBranding, if_match: str | None) -> tuple[View, str]:
         """Where answers go is a sensitive thing: whoever changes that has shown a factor a moment ago."""
-        _require_administrator(caller)
+        require_administrator(caller)
         _check(wanted)
         async with self._db.begin(caller.org) as tx:
             old = await store.lock_brand(tx, caller.org)
@@ -53,7 +54,7 @@ class Branding:
         return self._changed(caller, new, _differing(old, new))
 
     async def set_logo(self, caller: Person, content: bytes, if_match: str | None) -> tuple[View, str]:
-        _require_administrator(caller)
+        require_administrator(caller)
         try:
             logo = images.read(content)
         except images.Unreadable as fault:
@@ -68,7 +69,7 @@ class Branding:
         return self._changed(caller, new, ["logo"])
 
     async def remove_logo(self, caller: Person, if_match: str | None) -> tuple[View, str]:
-        _require_administrator(caller)
+        require_administrator(caller)
         async with self._db.begin(caller.org) as tx:
             old = await store.lock_brand(tx, caller.org)
             _require_match(old, if_match)
@@ -82,11 +83,6 @@ class Branding:
         self._brands.forget(caller.org)
         log.info("branding.changed", org=str(caller.org), staff=str(caller.staff), changed=what)
         return _shown(row), _etag(row)
-
-
-def _require_administrator(caller: Person) -> None:
-    if not caller.administers:
-        raise Forbidden("administrators_only", "This is for the organisation's owner and administrators.")
 
 
 def _check(wanted: SetBranding) -> None:

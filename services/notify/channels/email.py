@@ -18,7 +18,7 @@ import aiosmtplib
 
 from services.notify.channels.connections import LOST, Connection, Connections, Server
 from services.notify.channels.letter import Letter, Sender, written
-from services.notify.channels.port import Accepted, Deferred, Down, Outgoing, Rejected, Unsure, fit_to_keep
+from services.notify.channels.port import Accepted, Deferred, Down, Outgoing, Rejected, Unreachable, Unsure, fit_to_keep
 
 _TO_BEGIN = 4.5  # seconds until the server wants the content: after that another one is asked
 _KEPT_ANSWERS = 1.5  # of them for a connection that may have been dead for a while
@@ -28,6 +28,7 @@ _NOT_LOGGED_IN = frozenset({530, 534, 535, 538})
 _UNWELL = frozenset({421, 454})  # it closes; it is throttled, or has no TLS at the moment
 # RFC 3463: x.3.y is about the mail system, x.4.y about the network and routing, and not about this message.
 _OF_THE_SYSTEM = re.compile(r"4\.[34]\.\d")
+_NOBODY = re.compile(r"5\.(1\.(1|2|3|6|10)|2\.1)\b")  # no such mailbox or domain, or it takes no mail any more
 
 
 class Step(Enum):
@@ -185,6 +186,8 @@ def _judged(step: Step, fault: aiosmtplib.SMTPResponseException) -> Exception:
         return Down(answer)
     if 400 <= fault.code < 500:
         return Deferred(answer)
+    if step is Step.RECIPIENT and _NOBODY.match(fault.message):
+        return Unreachable(answer)
     return Rejected(answer) if 500 <= fault.code < 600 else Down(answer)
 
 

@@ -85,6 +85,10 @@ class Rejected(Exception):
     """Will never be taken. Carries the answer, fit to be kept."""
 
 
+class Unreachable(Rejected):
+    """And nothing else for that address ever will: there is nobody."""
+
+
 class Provider(Protocol):
     @property
     def name(self) -> str: ...

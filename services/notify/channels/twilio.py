@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from services.notify.channels.exchange import Answer, Exchange, meaning
-from services.notify.channels.port import Accepted, Down, Outgoing, Rejected, fit_to_keep
+from services.notify.channels.port import Accepted, Down, Outgoing, Rejected, Unreachable, fit_to_keep
 from services.notify.channels.sender import bare
 from services.notify.channels.telephone import e164
 
@@ -19,6 +19,8 @@ _LONGEST_VALIDITY = 36_000  # seconds, Twilio's most
 
 # Its error codes about the number, whatever the status: nobody is there, a landline or a short number, blocked, opted out.
 _NEVER = frozenset({21211, 21265, 21266, 21610, 21614, 21635, 30003, 30004, 30005, 30006})
+# And nothing else will ever reach it: no such number, no mobile, or they want none.
+_NOBODY = frozenset({21211, 21610, 21614, 30005, 30006})
 # About the account, the sender, the settings or the pace: another provider may well send there.
 _NOT_FROM_HERE = frozenset(
     {14107, 20003, 20429, 21212, 21408, 21601, 21603, 21606, 21608, 21609, 21611, 21612, 21659, 21660, 21661, 21703,
@@ -81,7 +83,7 @@ def _judged(answer: Answer) -> Accepted:
         return Accepted(answer=fit_to_keep(f"{answer.status} {reply.sid}"), reference=reply.sid)
     kind = meaning(answer.status)
     if reply.code in _NEVER:
-        kind = Rejected
+        kind = Unreachable if reply.code in _NOBODY else Rejected
     elif reply.code in _NOT_FROM_HERE:
         kind = Down
     said = f"{answer.status} error {reply.code} {reply.message}" if reply.code else str(answer.status)

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter, Histogram
 
-from services.notify.channels.port import Deferred, Down, Outgoing, Rejected, Unsure
+from services.notify.channels.port import Deferred, Down, Outgoing, Rejected, Unreachable, Unsure
 from services.notify.content.contents import Unusable
 from services.notify.content.gsm7 import segments
 from services.notify.delivery.backoff import wait_after
@@ -87,6 +87,8 @@ class Composes(Protocol):
 class Judges(Protocol):
     async def judge(self, tx: Tx, claim: Claim, message: Outgoing) -> Verdict: ...
 
+    async def note_unreachable(self, tx: Tx, claim: Claim) -> None: ...
+
 
 class Attempts:
     """`slow` is after how many seconds an answer that is still awaited counts against its provider."""
@@ -134,7 +136,7 @@ class Attempts:
         except Unusable as fault:
             return _failed(Reason.UNUSABLE, str(fault))
         except Rejected as fault:
-            return _failed(Reason.REJECTED, str(fault))
+            return _failed(Reason.REJECTED, str(fault), unreachable=isinstance(fault, Unreachable))
         except Unsure as fault:
             return Again(answer=str(fault), unsure=True)
         except (Deferred, Unopenable) as fault:
@@ -207,6 +209,8 @@ class Attempts:
         try:
             async with self._db.begin_anywhere() as tx:
                 word = await record(tx, claim, outcome)
+                if isinstance(outcome, Finished) and outcome.unreachable and word == DeliveryState.FAILED:
+                    await self._admission.note_unreachable(tx, claim)
         except Unavailable:
             return False
         except Exception:
@@ -256,8 +260,8 @@ def _wait(claim: Claim, *, unsure: bool = False) -> timedelta:
     return wait_after(attempts, urgent=claim.priority == URGENT, chance=random.random())  # noqa: S311 - jitter
 
 
-def _failed(reason: Reason, answer: str) -> Finished:
-    return Finished(state=DeliveryState.FAILED, reason=reason, answer=answer)
+def _failed(reason: Reason, answer: str, *, unreachable: bool = False) -> Finished:
+    return Finished(state=DeliveryState.FAILED, reason=reason, answer=answer, unreachable=unreachable)
 
 
 def _nobody(turns: Turns) -> NoReturn:

@@ -75,6 +75,10 @@ class Admission:
             kept_back.labels(claim.channel, verdict.reason).inc()
         return verdict
 
+    async def note_unreachable(self, tx: Tx, claim: Claim) -> None:
+        """Its provider says that there is nobody: the next message to that address is not even tried."""
+        await self._suppressions.note_unreachable(tx, claim)
+
     async def _judge(self, tx: Tx, claim: Claim, message: Outgoing) -> Verdict:
         if await self._suppressions.holds(tx, claim, message.to):
             return Refused(Reason.SUPPRESSED, "nothing is sent to this address any more")

@@ -7,12 +7,13 @@ from uuid import UUID
 
 import structlog
 
+from services.notify.authority import require_administrator
 from services.notify.limit.numbers import is_country
 from services.notify.limit.settings import Limits
 from services.notify.store import policies as store
 from services.notify.store.policies import PolicyRow
 from shared.db import Database, Tx
-from shared.errors import Forbidden, Invalid, PreconditionFailed
+from shared.errors import Invalid, PreconditionFailed
 from shared.freshness import require_fresh
 from staffgate.contracts.caller import Person
 from staffgate.contracts.notify import SendingPolicy, SetSendingPolicy
@@ -31,14 +32,14 @@ class Policies:
 
     async def show(self, caller: Person) -> tuple[SendingPolicy, str]:
         """With its ETag."""
-        _require_administrator(caller)
+        require_administrator(caller)
         async with self._db.begin(caller.org) as tx:
             row = await store.policy(tx, caller.org)
         return self._shown(row), _etag(row)
 
     async def save(self, caller: Person, wanted: SetSendingPolicy, if_match: str | None) -> tuple[SendingPolicy, str]:
         """Each country more is one more where somebody else's telephone can cost money: it takes a fresh factor."""
-        _require_administrator(caller)
+        require_administrator(caller)
         require_fresh(caller, self._db.clock)
         countries = None if wanted.countries is None else self._checked(wanted.countries)
         async with self._db.begin(caller.org) as tx:
@@ -72,11 +73,6 @@ class Policies:
         return SendingPolicy(
             countries=[*self._in_force(row)], own=row.countries is not None, selectable=[*self._limits.selectable]
         )  # fmt: skip
-
-
-def _require_administrator(caller: Person) -> None:
-    if not caller.administers:
-        raise Forbidden("administrators_only", "This is for the organisation's owner and administrators.")
 
 
 def _require_match(row: PolicyRow, if_match: str | None) -> None:

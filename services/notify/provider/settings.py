@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from services.notify.channels.placeholders import NAMES, named
+from staffgate.contracts.identity import Email
 
 _LOGIN = r"[^:@/\s]+:[^@/\s]+@"
 _PLACE = r"(\[[0-9a-fA-F:]+\]|[^:@/\s\[\]?]+)(:\d{1,5})?"
@@ -53,7 +54,7 @@ class SmtpSettings(ProviderSettings, frozen=True, kw_only=True, tag="smtp"):
 
     url: SmtpUrl  # smtps://user:password@host:465, smtp://host:587 (STARTTLS), smtp://host:25?tls=none
     sender: Sender
-    bounces_to: str | None = None  # the envelope's sender, where bounces go
+    bounces_to: Email | None = None  # the envelope's sender, where bounces go
 
 
 class TwilioSettings(ProviderSettings, frozen=True, kw_only=True, tag="twilio"):

@@ -20,7 +20,8 @@ import msgspec
 _MOST_PARTS = 10
 _LARGEST_HEAD = 64 << 10  # of a part: what is after that is not looked at
 _NAME = re.compile(rb"^([!-9;-~]{1,80}):[ \t]*(.*)$")
-_MESSAGE_ID = re.compile(r"<([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})@[^<>@\s]{1,255}>", re.I)
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
+_MESSAGE_ID = re.compile(rf"<({_ID.pattern})@[^<>@\s]{{1,255}}>", re.I)
 _BOUNDARY = re.compile(r"""\bboundary\s*=\s*(?:"([^"]{1,200})"|([^\s;"]{1,200}))""", re.I)
 _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 # Class 5, and yet nothing about the address: the mailbox is full, the message is too large or not wanted, a rule forbids it.
@@ -59,19 +60,21 @@ def read(content: bytes) -> Report | None:
         return None
     parts = list(_parts(fields, body))
     ours = next(filter(None, (_message_id(part) for part in parts if part.type in _RETURNED)), None)
-    if ours is None:
-        return None
     for part in parts:
         if part.type in _REPORTS:
             return _delivery_report(ours, part)
-        if part.type == _FEEDBACK:
+        if part.type == _FEEDBACK and ours:
             return _feedback(ours, part)
     return None
 
 
-def _delivery_report(ours: UUID, part: Part) -> Report | None:
-    """The first block is about the message, each of the others about one recipient."""
+def _delivery_report(ours: UUID | None, part: Part) -> Report | None:
+    """The first block is about the message, each of the others about one recipient. Where nothing of the message came
+    back, the first says under which name it was handed over (RFC 3461's ENVID)."""
     blocks = [_fields(block) for block in re.split(rb"\n[ \t]*\n", part.content, maxsplit=_MOST_PARTS)]
+    ours = ours or _uuid(blocks[0].get("original-envelope-id", ""))
+    if ours is None:
+        return None
     named = [(_ACTIONS.get(_word(block, "action"), 0), block) for block in blocks]
     worst, block = max(named, key=lambda one: one[0], default=(0, {}))
     said = block.get("diagnostic-code", "")
@@ -104,6 +107,10 @@ def _message_id(part: Part) -> UUID | None:
     """Of the message that came back, if it is one of ours: they are `<id@domain>`."""
     found = _MESSAGE_ID.search(_split(part.content)[0].get("message-id", ""))
     return UUID(found.group(1)) if found else None
+
+
+def _uuid(text: str) -> UUID | None:
+    return UUID(text) if _ID.fullmatch(text) else None
 
 
 # --- MIME, as much of it as a report needs ----------------------------------------------------------------------

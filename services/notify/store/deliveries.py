@@ -200,7 +200,7 @@ async def assign_anywhere(tx: Tx, claim: Claim, provider: str) -> bool:
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended for good. `segments` are an SMS's. A dead one may be at its provider all the same (`unsure`):
+    """How an attempt ended for good. `segments` are an SMS's; `unreachable`: there is nobody at that address. A dead one may be at its provider all the same (`unsure`):
     it is remembered, since it may be replayed."""
 
     state: DeliveryState
@@ -209,6 +209,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None = None
     segments: int | None = None
     unsure: bool = False
+    unreachable: bool = False
 
 
 async def finish_anywhere(tx: Tx, claim: Claim, end: Finished, now: datetime) -> bool:

@@ -40,6 +40,15 @@ async def noted(tx: Tx, delivery: UUID, to: Address) -> bool:
     return found
 
 
+async def address_of(tx: Tx, org: UUID, delivery: UUID) -> Address | None:
+    return await tx.one(
+        Address,
+        "SELECT org, channel, address, masked FROM delivery WHERE org = $1 AND id = $2 AND address IS NOT NULL",
+        org,
+        delivery,
+    )
+
+
 async def add(tx: Tx, to: Address, new: NewSuppression, now: datetime) -> bool:
     """False if it is on the list."""
     return await tx.run(

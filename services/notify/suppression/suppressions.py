@@ -13,12 +13,13 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
+from services.notify.authority import require_administrator
 from services.notify.store import suppressions as store
 from services.notify.store.deliveries import Claim
 from services.notify.store.suppressions import Address, NewSuppression
 from services.notify.suppression.addresses import E164, Addresses, canonical, masked
 from shared.db import Database, Tx
-from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound
 from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import Email, Mobile
 from staffgate.contracts.notify import (
@@ -48,6 +49,11 @@ class Suppressions:
             return False
         return await store.noted(tx, claim.id, self._address(claim.org, claim.channel, address))
 
+    async def note_unreachable(self, tx: Tx, claim: Claim) -> None:
+        """The provider has said at once that there is nobody; in the transaction that writes that down."""
+        if to := await store.address_of(tx, claim.org, claim.id):
+            await self.suppress(tx, to, "bounced", claim.staff)
+
     # --- what providers tell ----------------------------------------------------------------------------------
 
     async def note_bounce(self, tx: Tx, to: Address, staff: UUID | None, *, permanent: bool) -> None:
@@ -64,14 +70,14 @@ class Suppressions:
     # --- what administrators do -------------------------------------------------------------------------------
 
     async def list(self, caller: Person, asked: SuppressionQuery) -> SuppressionList:
-        _require_administrator(caller)
+        require_administrator(caller)
         async with self._db.begin(caller.org) as tx:
             found = await store.newest(tx, caller.org, asked.channel, asked.before, asked.limit + 1)
         shown = found[: asked.limit]
         return SuppressionList(suppressions=shown, next=shown[-1].id if len(found) > asked.limit else None)
 
     async def add(self, caller: Person, wanted: AddSuppression) -> Suppression:
-        _require_administrator(caller)
+        require_administrator(caller)
         to = self._address(caller.org, wanted.channel, _read(wanted))
         new = NewSuppression(id=self._db.ids.uuid(), reason="added", added_by=caller.staff)
         async with self._db.begin(caller.org) as tx:
@@ -84,7 +90,7 @@ class Suppressions:
 
     async def remove(self, caller: Person, id: UUID) -> None:
         """Messages go there again from now on; what was refused meanwhile stays refused."""
-        _require_administrator(caller)
+        require_administrator(caller)
         async with self._db.begin(caller.org) as tx:
             gone = await store.remove(tx, caller.org, id)
             if gone is None:
@@ -127,8 +133,3 @@ def _read(wanted: AddSuppression) -> str:
         what = "a telephone number in international form" if by_sms else "an e-mail address"
         raise Invalid("address_invalid", f"Give {what}.", at="$.address") from fault
     return address
-
-
-def _require_administrator(caller: Person) -> None:
-    if not caller.administers:
-        raise Forbidden("administrators_only", "This is for the organisation's owner and administrators.")

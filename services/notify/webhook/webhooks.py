@@ -70,3 +70,6 @@ class Unlimited:
 
     async def judge(self, tx: Tx, claim: Claim, message: Outgoing) -> Admitted:
         return Admitted()
+
+    async def note_unreachable(self, tx: Tx, claim: Claim) -> None:
+        """Which endpoints there are the operator says."""

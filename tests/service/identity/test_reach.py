@@ -97,7 +97,7 @@ async def test_who_can_not_be_reached_is_shown_until_a_message_arrives(acme: Acm
     assert await unreachable(acme, jane) == []
     since = acme.identity.clock.now()
     await tell(acme, bounced(link))
-    acme.identity.clock.advance(hours=1)
+    acme.identity.clock.advance(minutes=2)
     await tell(acme, failed(link, Reason.SUPPRESSED))
     (found,) = (await shown(acme, jane))["unreachable"]
     assert (found["channel"], found["reason"]) == ("email", "bounced"), "the first says why, and since when"
@@ -187,15 +187,11 @@ async def test_what_became_of_an_invitation_is_shown(acme: Acme) -> None:
     await tell(acme, bounced(link))
     seen.append((await shown(acme, jane))["activation"])
     await tell(acme, became(MessageDelivered, link))
-    acme.identity.clock.advance(hours=24)
-    token = (await acme.identity.ask("GET", "/v1/me", token=acme.ray)).status
-    assert token == 401, "Ray has been signed out meanwhile"
-    (row,) = await run_as_owner(acme.identity, "SELECT activation_sent_at FROM staff WHERE id = $1", jane)
     await run_as_owner(
-        acme.identity, "UPDATE staff SET activation_sent_at = $2 WHERE id = $1", jane,
-        row[0].replace(year=row[0].year - 1),
-    )  # fmt: skip
-    acme.identity.clock.advance(hours=-24)
+        acme.identity,
+        "UPDATE staff SET activation_sent_at = activation_sent_at - interval '24 hours' WHERE id = $1",
+        jane,
+    )
     seen.append((await shown(acme, jane))["activation"])
     assert seen == ["not_sent", "sent", "undeliverable", "expired"]
 

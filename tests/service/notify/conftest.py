@@ -35,6 +35,7 @@ from shared.bus.envelope import encode
 from shared.bus.memory import MemoryBus
 from shared.bus.outbox import write_events
 from shared.bus.port import Message
+from shared.clock import Clock
 from shared.db import Database
 from shared.ids import RandomIds
 from shared.sealing import Sealer
@@ -58,6 +59,7 @@ IDS = RandomIds()
 ACME, JANE, RAY = IDS.uuid(), IDS.uuid(), IDS.uuid()
 ISSUER = "http://identity.test"
 ACCOUNT, TOKEN = "AC1", "the gateway's secret"
+RECEIPTS_SECRET = "the-mail-provider's-secret"
 
 
 def _key(curve: Literal["X25519", "Ed25519"]) -> str:
@@ -276,7 +278,7 @@ def database_of(notify: Running) -> Database:
 
 
 def link_issued(
-    clock: FrozenClock, *, purpose: LinkPurpose = LinkPurpose.ACTIVATE, staff: UUID = JANE, org: UUID = ACME,
+    clock: Clock, *, purpose: LinkPurpose = LinkPurpose.ACTIVATE, staff: UUID = JANE, org: UUID = ACME,
     seal_for: UUID | None = None, hours: float = 24, **changed: str,
 ) -> LinkIssued:  # fmt: skip
     link = IDS.uuid()
@@ -293,7 +295,7 @@ def link_issued(
 
 
 def code_issued(
-    clock: FrozenClock, channel: Literal["email", "sms"] = "sms", *, staff: UUID = JANE, org: UUID = ACME,
+    clock: Clock, channel: Literal["email", "sms"] = "sms", *, staff: UUID = JANE, org: UUID = ACME,
     minutes: float = 10, **changed: str,
 ) -> CodeIssued:  # fmt: skip
     code = IDS.uuid()
@@ -305,7 +307,7 @@ def code_issued(
 
 
 def notice_issued(
-    clock: FrozenClock, kind: NoticeKind = NoticeKind.NEW_DEVICE, *, staff: UUID = JANE, org: UUID = ACME,
+    clock: Clock, kind: NoticeKind = NoticeKind.NEW_DEVICE, *, staff: UUID = JANE, org: UUID = ACME,
     hours: float = 48, **facts: str,
 ) -> NoticeIssued:  # fmt: skip
     notice, known = IDS.uuid(), {"at": "2026-11-22 09:00 UTC", "ip": "203.0.113.9", "agent": "Firefox/140 (Windows)"}
@@ -353,7 +355,12 @@ async def surroundings(database: Urls) -> AsyncIterator[Running]:
             address_key=ADDRESS_KEY,
             limits=limits(WIDE),
             providers=providers(
-                SmtpSettings(name="mail", url=mailbox.url, sender="Staffgate <no-reply@staffgate.example>"),
+                SmtpSettings(
+                    name="mail",
+                    url=mailbox.url,
+                    sender="Staffgate <no-reply@staffgate.example>",
+                    receipts_secret=RECEIPTS_SECRET,
+                ),
                 TwilioSettings(name="sms", url=gateway.url, sender="+61 400 111 111"),
             ),
         )

@@ -16,6 +16,7 @@ class Script:
 
     answers: dict[str, list[str]] = field(default_factory=dict)
     extensions: tuple[str, ...] = ()
+    thinks: float = 0  # seconds before each answer
     heard: list[str] = field(default_factory=list)  # the verbs, and what came with MAIL
     taken: list[bytes] = field(default_factory=list)
     connections: int = 0
@@ -51,6 +52,7 @@ class Script:
 
     async def _say(self, writer: asyncio.StreamWriter, step: str, usual: str) -> str:
         answer = self.next(step, usual)
+        await asyncio.sleep(self.thinks)
         if answer == HANG_UP:
             raise _HungUp
         if answer == SILENCE:

@@ -1,4 +1,4 @@
-"""An SMPP server that keeps what it is given and errs when it is told to."""
+"""An SMPP server that keeps what it is given and errs when it is told to, and our side bound to it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,23 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
+import msgspec
+import pytest
+
+from services.notify.channels.port import Accepted, Deferred, Down, Outgoing, Rejected, Told, Unsure
 from services.notify.channels.smpp import pdu
 from services.notify.channels.smpp.pdu import Address, Command, Malformed, Pdu, ShortMessage, Status
+from services.notify.channels.smpp.provider import SmppProvider
+from services.notify.provider.settings import SmppSettings
+from shared.errors import Unavailable
+from shared.ids import RandomIds
+
+IDS = RandomIds()
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 DELIVERED = "id:{id} sub:001 dlvrd:001 submit date:2611220900 done date:2611220901 stat:DELIVRD err:000 text:82461937"
 
@@ -121,3 +135,60 @@ async def listening(smsc: Smsc, *, port: int = 0, tls: ssl.SSLContext | None = N
         server.close()
         for session in smsc.sessions:
             session.hang_up()
+
+
+# --- our side -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Ledger:
+    """Who is told; it may be away for a while."""
+
+    told: list[Told] = field(default_factory=list)
+    away: int = 0
+
+    async def tell(self, told: Told) -> None:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("database_away", "away")
+        self.told.append(told)
+
+
+def settings(port: int, **changed: Any) -> SmppSettings:
+    named = SmppSettings(
+        name="smsc", host="127.0.0.1", port=port, tls=False, system_id="acme", password="s3cret", sender="Staffgate"
+    )
+    return msgspec.structs.replace(named, **changed)
+
+
+@asynccontextmanager
+async def bound(
+    smsc: Smsc, ledger: Ledger | None = None, *, idle: float = 30, **changed: Any
+) -> AsyncIterator[SmppProvider]:  # fmt: skip
+    provider = SmppProvider(settings(smsc.port, **changed), (ledger or Ledger()).tell, idle=idle)
+    async with provider.opened():
+        yield provider
+
+
+def message(text: str = "82461937 is your code", *, id: UUID | None = None) -> Outgoing:
+    sent_at, expires_at = NOW, NOW + timedelta(minutes=10)
+    return Outgoing(id=id or IDS.uuid(), to="+61 400 000 000", text=text, sent_at=sent_at, expires_at=expires_at)
+
+
+async def refused(provider: SmppProvider, of: Outgoing | None = None) -> tuple[str, str]:
+    with pytest.raises((Deferred, Unsure, Rejected)) as caught:
+        await provider.send(of or message())
+    return caught.typename, str(caught.value)
+
+
+async def answered(smsc: Smsc) -> bool:
+    """Whatever was on its way to or from us has arrived: a question went there and back."""
+    return await smsc.deliver("hello", esm_class=0) == Status.OK
+
+
+async def accepted_in_the_end(provider: SmppProvider, of: Outgoing) -> Accepted:
+    while True:
+        try:
+            return await provider.send(of)
+        except Down:
+            await asyncio.sleep(0.01)

@@ -13,9 +13,9 @@ import pytest_asyncio
 
 from services.notify.provider.settings import SmtpSettings, TwilioSettings
 from services.notify.receipt.signatures import signed, signed_form
-from tests.service.notify.conftest import TOKEN, Running, providers
+from tests.service.notify.conftest import RECEIPTS_SECRET, TOKEN, Running, providers
 
-MAIL_SECRET, OTHER_SECRET = "the-mail-provider's-secret", "the-other-provider's-secret"
+MAIL_SECRET, OTHER_SECRET = RECEIPTS_SECRET, "the-other-provider's-secret"
 PUBLIC_URL = "https://notify.acme.example"
 
 

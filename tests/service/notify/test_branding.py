@@ -13,9 +13,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from services.notify.brand import brands
 from services.notify.channels.port import LOGO_ID
 from staffgate.contracts.caller import StaffType
-from tests.service.notify.conftest import ACME, IDS, JANE, RAY, Running, code_issued, link_issued, until
+from tests.service.notify.conftest import ACME, IDS, JANE, RAY, Running, code_issued, database_of, link_issued, until
 from tests.service.notify.logos import JPEG, PNG, png
 
 REBELS, LAYA = IDS.uuid(), IDS.uuid()
@@ -115,6 +116,15 @@ async def test_a_change_is_seen_at_once_here_and_soon_elsewhere(console: Console
     notify.clock.advance(seconds=5)
     await notify.publish(link_issued(notify.clock))
     assert (await mail_to(notify, "jane@acme.example", 4))["From"].startswith("Third")
+
+
+async def test_no_more_brands_are_kept_than_there_is_room_for(notify: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brands, "_KEPT", 3)
+    async with (db := database_of(notify)).opened():
+        known = brands.Brands(db)
+        for _ in range(10):
+            assert await known.of(IDS.uuid()) == brands.PLAIN
+        assert len(known._known) == 3
 
 
 async def test_an_sms_has_no_brand_and_needs_none(console: Console) -> None:

@@ -211,6 +211,62 @@ async def test_stopping_finishes_what_is_on_its_way(surroundings: Running) -> No
     assert (await surroundings.row(event.link, "sent"))["attempts"] == 1
 
 
+async def test_what_can_not_be_finished_when_it_stops_is_left_to_its_lease(
+    surroundings: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "_GRACE", 0.1)
+    stop = await surroundings.start()
+    surroundings.mailbox.hold = asyncio.Event()
+    event = link_issued(surroundings.clock)
+    await surroundings.publish(event)
+    await until(lambda: surroundings.mailbox.tried)
+    await stop()
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("delivery ")]
+    row = await surroundings.row(event.link, "sending")
+    assert (row["unsure"], row["provider"]) == (True, "mail")
+    surroundings.mailbox.hold.set()
+
+
+async def test_one_that_was_superseded_while_it_was_composed_is_not_sent(
+    notify: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assign = store.assign_anywhere
+
+    async def superseded_just_now(*arguments: Any) -> bool:
+        elsewhere = await asyncpg.connect(notify.settings.migration_url)
+        await elsewhere.execute("UPDATE delivery SET superseded = true")
+        await elsewhere.close()
+        return await assign(*arguments)
+
+    monkeypatch.setattr(store, "assign_anywhere", superseded_just_now)
+    event = link_issued(notify.clock)
+    await notify.publish(event)
+    notify.clock.advance(seconds=2)
+    assert (await notify.row(event.link, "expired"))["reason"] == "superseded"
+    assert not notify.mailbox.mails
+
+
+async def test_what_a_provider_told_before_we_had_written_it_down_stands(
+    notify: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A receipt may overtake the answer; what the provider calls the message is noted all the same."""
+    finish = store.finish_anywhere
+
+    async def told_just_now(tx: Tx, *arguments: Any) -> bool:
+        await tx.run(
+            "UPDATE delivery SET state = 'delivered', sealed = NULL, finished_at = now(), settled_at = now(),"
+            " last_answer = 'told'"
+        )
+        return await finish(tx, *arguments)
+
+    monkeypatch.setattr(store, "finish_anywhere", told_just_now)
+    event = code_issued(notify.clock)
+    await notify.publish(event)
+    row = await until(lambda: notify.owner.fetchrow("SELECT * FROM delivery WHERE reference IS NOT NULL"))
+    assert (row["state"], row["last_answer"], row["reference"], row["segments"]) == ("delivered", "told", "SM1", 1)
+    await until(lambda: "delivery.sent" in capsys.readouterr().out)
+
+
 async def test_a_database_that_goes_away_kills_nobody(notify: Running, postgres: str) -> None:
     """Every connection cut, again and again, while messages come and go."""
     admin, name = await asyncpg.connect(postgres), await notify.owner.fetchval("SELECT current_database()")

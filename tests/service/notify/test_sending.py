@@ -87,7 +87,7 @@ async def test_what_happened_to_an_account_becomes_an_email(notify: Running) -> 
     assert mail["Subject"] == "A login from a new device: your account at ACME Crates"
     text = mail.get_body(("plain",))
     assert text is not None
-    assert "From: 203.0.113.9, Firefox on Windows" in text.get_content()
+    assert "From where: 203.0.113.9, Firefox on Windows" in text.get_content()
     assert (row["template"], row["sealed"], row["staff"]) == ("notice.new_device", None, event.staff)
 
 
@@ -105,7 +105,7 @@ async def test_two_notices_of_one_kind_are_two_and_one_that_is_too_old_is_none(n
 async def test_a_notice_that_lacks_a_fact_is_reported_and_not_sent_with_a_gap(notify: Running) -> None:
     event = notice_issued(notify.clock, NoticeKind.RECOVERY_CODE_USED)
     await notify.publish(event)
-    assert (await put_back(notify, event.notice, 1))["last_answer"] == "our fault: UndefinedError"
+    assert (await put_back(notify, event.notice, 1))["last_answer"] == "our fault: KeyError"
     assert not notify.mailbox.tried
 
 

@@ -137,11 +137,11 @@ async def test_how_long_it_is_of_use_stays_within_what_twilio_takes(seconds: flo
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (400, {"code": 21211}, "Rejected"),  # no such number
-        (400, {"code": 21610}, "Rejected"),  # opted out
+        (400, {"code": 21211}, "Unreachable"),  # no such number
+        (400, {"code": 21610}, "Unreachable"),  # opted out
         (400, {"code": 21635}, "Rejected"),  # a landline
-        (403, {"code": 21610}, "Rejected"),
-        (500, {"code": 30005}, "Rejected"),
+        (403, {"code": 21610}, "Unreachable"),
+        (500, {"code": 30005}, "Unreachable"),
         (400, {"code": 99999}, "Rejected"),
         (404, b"", "Rejected"),
         (400, {"code": 21408}, "Down"),  # not to this country from here

@@ -25,9 +25,9 @@ async def smsc(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Smsc]:
         yield one
 
 
-@pytest_asyncio.fixture
-async def sending(surroundings: Running, smsc: Smsc) -> Running:
-    """notify at work, the SMPP server preferred."""
+@pytest.fixture
+def named(surroundings: Running, smsc: Smsc) -> Running:
+    """Everything but notify itself, which is to prefer the SMPP server."""
     surroundings.settings = msgspec.structs.replace(
         surroundings.settings,
         public_url="https://notify.acme.example",
@@ -39,8 +39,13 @@ async def sending(surroundings: Running, smsc: Smsc) -> Running:
             TwilioSettings(name="gateway", url=surroundings.gateway.url, sender="+61 400 111 111"),
         ),
     )  # fmt: skip
-    await surroundings.start()
     return surroundings
+
+
+@pytest_asyncio.fixture
+async def sending(named: Running) -> Running:
+    await named.start()
+    return named
 
 
 async def test_a_code_goes_to_the_first_and_is_known_to_have_arrived(sending: Running, smsc: Smsc) -> None:
@@ -97,22 +102,24 @@ async def test_one_that_may_have_it_keeps_it(sending: Running, smsc: Smsc) -> No
 
 @pytest.mark.checklist("N10")
 async def test_what_a_receipt_repeats_of_a_message_is_kept_nowhere(
-    sending: Running, smsc: Smsc, capsys: pytest.CaptureFixture[str]
+    named: Running, smsc: Smsc, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Servers write the beginning of the text into it, which is the code."""
     logging.configure("notify", "debug")
-    event = code_issued(sending.clock)
-    await sending.publish(event)
-    await sending.row(event.code, "sent")
+    stop = await named.start()
+    event = code_issued(named.clock)
+    await named.publish(event)
+    await named.row(event.code, "sent")
     for id in ("m1", "of-nobody-yet"):
         receipt = DELIVERED.format(id=id)
         assert "82461937" in receipt
         assert await smsc.deliver(receipt) == Status.OK
     assert await smsc.deliver("82461937 came, thanks", esm_class=0) == Status.OK
-    await sending.row(event.code, "delivered")
+    await named.row(event.code, "delivered")
     for table in ("delivery", "early_receipt", "inbox", "outbox"):
-        for row in await sending.owner.fetch(f"SELECT {table}::text AS whole FROM {table}"):
+        for row in await named.owner.fetch(f"SELECT {table}::text AS whole FROM {table}"):
             assert "82461937" not in row["whole"]
+    await stop()
     logged = capsys.readouterr()
     assert "receipt.delivered" in logged.out
     assert not {word for word in ("82461937", "61400000000", "s3cret") if word in logged.out + logged.err}

@@ -1,80 +1,33 @@
-"""SMS over SMPP: what a server is given, and what its answers, its faults and its receipts mean."""
+"""SMS over SMPP: what a server is given, and what its answers and its faults mean."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
-from uuid import UUID
+import random
+from contextlib import suppress
 
 import msgspec
 import pytest
 
-from services.notify.channels.port import Accepted, Deferred, Down, Outgoing, Rejected, Told, Unsure
+from services.notify.channels.port import Accepted, Down, Unsure
 from services.notify.channels.smpp import link, pdu
 from services.notify.channels.smpp import provider as smpp
 from services.notify.channels.smpp.pdu import Address, Command, Option, Pdu, ShortMessage, Status
-from services.notify.channels.smpp.provider import SmppProvider
-from services.notify.provider.settings import SmppSettings
-from shared.errors import Unavailable
-from shared.ids import RandomIds
-from staffgate.contracts.notify import DeliveryState, Reason
 from tests.service.notify.conftest import until
-from tests.service.notify.smsc import DELIVERED, Smsc, listening
-from tests.service.notify.test_tls import Certificate
-
-IDS = RandomIds()
-NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+from tests.service.notify.smsc import (
+    Smsc,
+    accepted_in_the_end,
+    answered,
+    bound,
+    listening,
+    message,
+    refused,
+)
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smpp, "_SHORTEST", 0.05)
-
-
-@dataclass
-class Ledger:
-    """Who is told; it may be away for a while."""
-
-    told: list[Told] = field(default_factory=list)
-    away: int = 0
-
-    async def tell(self, told: Told) -> None:
-        if self.away:
-            self.away -= 1
-            raise Unavailable("database_away", "away")
-        self.told.append(told)
-
-
-def settings(port: int, **changed: Any) -> SmppSettings:
-    named = SmppSettings(
-        name="smsc", host="127.0.0.1", port=port, tls=False, system_id="acme", password="s3cret", sender="Staffgate"
-    )
-    return msgspec.structs.replace(named, **changed)
-
-
-@asynccontextmanager
-async def bound(
-    smsc: Smsc, ledger: Ledger | None = None, *, idle: float = 30, **changed: Any
-) -> AsyncIterator[SmppProvider]:  # fmt: skip
-    provider = SmppProvider(settings(smsc.port, **changed), (ledger or Ledger()).tell, idle=idle)
-    async with provider.opened():
-        yield provider
-
-
-def message(text: str = "82461937 is your code", *, id: UUID | None = None) -> Outgoing:
-    sent_at, expires_at = NOW, NOW + timedelta(minutes=10)
-    return Outgoing(id=id or IDS.uuid(), to="+61 400 000 000", text=text, sent_at=sent_at, expires_at=expires_at)
-
-
-async def refused(provider: SmppProvider, of: Outgoing | None = None) -> tuple[str, str]:
-    with pytest.raises((Deferred, Unsure, Rejected)) as caught:
-        await provider.send(of or message())
-    return caught.typename, str(caught.value)
 
 
 # --- what it is given -----------------------------------------------------------------------------------------
@@ -128,11 +81,6 @@ async def test_many_go_at_once_but_never_more_than_the_window() -> None:
         smsc.holds.set()
         assert len({(await one).reference for one in sending}) == 7
     assert len(smsc.sessions) == 1
-
-
-async def answered(smsc: Smsc) -> bool:
-    """Whatever was on its way to or from us has arrived: a question went there and back."""
-    return await smsc.deliver("hello", esm_class=0) == Status.OK
 
 
 async def test_a_window_that_stays_full_is_the_providers_fault(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,14 +152,6 @@ async def test_a_link_that_is_lost_after_a_message_leaves_it_open() -> None:
     assert len(smsc.given) == 2
 
 
-async def accepted_in_the_end(provider: SmppProvider, of: Outgoing) -> Accepted:
-    while True:
-        try:
-            return await provider.send(of)
-        except Down:
-            await asyncio.sleep(0.01)
-
-
 async def test_a_server_that_is_not_there_is_certain_and_is_found_again() -> None:
     async with listening(Smsc()) as gone:
         pass
@@ -279,6 +219,26 @@ async def test_what_is_no_smpp_ends_the_link(said: bytes) -> None:
         with pytest.raises(Unsure, match="no SMPP"):
             await sending
         await until(lambda: len(smsc.binds) == 2)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whatever_a_server_says_the_next_message_is_sent(seed: int) -> None:
+    """Packets of any kind, with anything in them."""
+    chance = random.Random(seed)  # noqa: S311 - the same every time
+    kinds = [*Command, *(command | 0x80000000 for command in Command), 0x103, 0xFFFFFFFF]
+    async with asyncio.timeout(20), listening(Smsc()) as smsc, bound(smsc) as provider:
+        await provider.send(message())
+        for _ in range(30):
+            body = chance.randbytes(chance.choice([0, 1, 7, 40]))
+            said = Pdu(
+                command=chance.choice(kinds), sequence=chance.randrange(9), status=chance.randrange(3), body=body
+            )
+            smsc.sessions[-1].say(said)
+        of = message()
+        while True:
+            with suppress(Down, Unsure):  # it was on its way when the link ended
+                assert await accepted_in_the_end(provider, of)
+                break
 
 
 async def test_what_we_do_not_know_is_refused_and_nothing_else_happens() -> None:
@@ -361,112 +321,3 @@ async def test_a_place_whose_answer_never_comes_is_used_again(monkeypatch: pytes
         smsc.holds = None
         monkeypatch.setattr(smpp, "_ANSWER", 10.0)
         assert await provider.send(message())
-
-
-# --- what it tells --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.checklist("M10")
-@pytest.mark.parametrize(
-    ("stat", "state", "reason", "permanent"),
-    [
-        ("stat:DELIVRD err:000", DeliveryState.DELIVERED, None, False),
-        ("stat:UNDELIV err:001", DeliveryState.BOUNCED, Reason.BOUNCED, True),
-        ("stat:UNDELIV err:027", DeliveryState.BOUNCED, Reason.BOUNCED, False),
-        ("stat:EXPIRED err:000", DeliveryState.BOUNCED, Reason.BOUNCED, False),
-        ("stat:REJECTD err:000", DeliveryState.BOUNCED, Reason.BOUNCED, False),
-    ],
-)
-async def test_receipts_are_told(stat: str, state: DeliveryState, reason: Reason | None, permanent: bool) -> None:
-    ledger = Ledger()
-    async with listening(Smsc()) as smsc, bound(smsc, ledger, dead_numbers=["001"]) as provider:
-        reference = (await provider.send(message())).reference
-        assert await smsc.deliver(f"id:{reference} {stat} text:82461937 is your") == Status.OK
-    (told,) = ledger.told
-    assert told == Told(provider="smsc", reference=reference, state=state, reason=reason, permanent=permanent, answer=told.answer)  # type: ignore[arg-type]  # fmt: skip
-    assert told.answer == stat.replace("stat:", "").replace("err:", "")  # and not a word of the message
-
-
-async def test_states_on_the_way_and_answers_of_people_are_no_news() -> None:
-    ledger = Ledger()
-    async with listening(Smsc()) as smsc, bound(smsc, ledger) as provider:
-        await provider.send(message())
-        for text, esm_class in (("id:m1 stat:ENROUTE", 4), ("id:m1 stat:ACCEPTD", 4), ("STOP", 0), (DELIVERED, 0x20)):
-            assert await smsc.deliver(text, esm_class) == Status.OK
-    assert not ledger.told
-
-
-@pytest.mark.checklist("M10")
-async def test_a_receipt_that_can_not_be_written_down_is_told_again() -> None:
-    """What the server has seen answered it never repeats, so it is answered when it is written down."""
-    ledger = Ledger(away=1)
-    async with listening(Smsc()) as smsc, bound(smsc, ledger) as provider:
-        await provider.send(message())
-        assert await smsc.deliver(DELIVERED.format(id="m1")) == Status.TRY_AGAIN
-        assert await smsc.deliver(DELIVERED.format(id="m1")) == Status.OK
-    assert len(ledger.told) == 1
-
-
-async def test_more_receipts_than_can_be_written_down_at_once_are_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "_AT_ONCE", 2)
-    ledger, writing = Ledger(), asyncio.Event()
-
-    async def slow(told: Told) -> None:
-        await writing.wait()
-        ledger.told.append(told)
-
-    async with listening(Smsc()) as smsc:
-        provider = SmppProvider(settings(smsc.port), slow)
-        async with provider.opened():
-            await provider.send(message())
-            telling = [asyncio.create_task(smsc.deliver(DELIVERED.format(id="m1"))) for _ in range(3)]
-            assert await telling[2] == Status.TRY_AGAIN
-            assert (await provider.send(message())).reference == "m2"  # nobody waits for receipts
-            writing.set()
-            assert [await telling[0], await telling[1]] == [Status.OK, Status.OK]
-    assert len(ledger.told) == 2
-
-
-async def test_a_receipt_that_is_no_message_is_not_told_again() -> None:
-    ledger = Ledger()
-    async with listening(Smsc()) as smsc, bound(smsc, ledger) as provider:
-        await provider.send(message())
-        assert await smsc.deliver_body(b"\xff") == Status.NEVER
-    assert not ledger.told
-
-
-async def test_an_id_that_receipts_write_otherwise_is_the_same() -> None:
-    ledger = Ledger()
-    smsc = Smsc(id=lambda count: f"{2590 + count:08x}")
-    async with listening(smsc), bound(smsc, ledger, receipt_ids="decimal") as provider:
-        reference = (await provider.send(message())).reference
-        await smsc.deliver(DELIVERED.format(id="0000002591"))
-    assert [told.reference for told in ledger.told] == [reference] == ["2591"]
-
-
-# --- TLS ------------------------------------------------------------------------------------------------------
-
-
-async def test_a_password_goes_over_tls_that_is_verified(tmp_path: Path) -> None:
-    certificate, smsc = Certificate(tmp_path, "127.0.0.1"), Smsc()
-    async with listening(smsc, tls=certificate.server()):
-        trusting = SmppProvider(settings(smsc.port, tls=True), Ledger().tell, tls_context=certificate.client())
-        async with trusting.opened():
-            await trusting.send(message())
-        assert len(smsc.binds) == 1
-        strict = SmppProvider(settings(smsc.port, tls=True), Ledger().tell)
-        async with strict.opened():
-            assert (await refused(strict))[0] == "Down"
-        assert len(smsc.binds) == 1
-
-
-async def test_tls_is_what_there_is_unless_it_is_given_up_by_name() -> None:
-    smsc = Smsc()
-    async with listening(smsc):
-        named = SmppSettings(
-            name="smsc", host="127.0.0.1", port=smsc.port, system_id="acme", password="s3cret", sender="Staffgate"
-        )
-        provider = SmppProvider(named, Ledger().tell)
-        async with provider.opened():
-            assert (await refused(provider))[0] == "Down"
-    assert not smsc.binds

@@ -13,7 +13,7 @@ import pytest
 
 from services.notify.channels import connections, email
 from services.notify.channels.email import SmtpProvider
-from services.notify.channels.port import Deferred, Down, Outgoing, Rejected, Unsure
+from services.notify.channels.port import Deferred, Down, Outgoing, Rejected, Unreachable, Unsure
 from tests.service.notify.scripted import HANG_UP, SILENCE, Script, scripted_server
 
 MESSAGE = Outgoing(
@@ -113,6 +113,16 @@ async def test_a_server_that_says_nothing_is_given_up_within_five_seconds() -> N
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.checklist("M08")
+@pytest.mark.parametrize(("module", "limit"), [(connections, "_TO_CONNECT"), (email, "_TO_BEGIN")])
+async def test_many_slow_answers_are_too_slow_together(
+    monkeypatch: pytest.MonkeyPatch, module: Any, limit: str
+) -> None:
+    """Each step by itself would be in time."""
+    monkeypatch.setattr(module, limit, 0.3)
+    assert isinstance(await outcome(Script(thinks=0.2)), Down)
+
+
 # --- what an answer means -------------------------------------------------------------------------------------
 
 OF_THE_SERVER = [
@@ -127,9 +137,11 @@ OF_THE_MESSAGE = [
     ("RCPT", "450 4.2.0 greylisted"), ("RCPT", "451 4.7.1 try again later"), ("RCPT", "452 4.2.2 mailbox full"),
     ("DATA", "451 later"), ("content", "450 4.2.0 busy"), ("content", "451 4.7.1 looking at it"), ("content", "452 full"),
 ]  # fmt: skip
+NOBODY_THERE = [
+    ("RCPT", "550 5.1.1 nobody of that name"), ("RCPT", "553 5.1.3 no address"), ("RCPT", "556 5.1.10 takes no mail"),
+]  # fmt: skip
 FOR_EVER = [
-    ("MAIL", "552 5.3.4 too large"), ("RCPT", "550 5.1.1 nobody of that name"), ("RCPT", "553 5.1.3 no address"),
-    ("RCPT", "556 5.1.10 takes no mail"), ("DATA", "554 no valid recipients"), ("content", "552 5.3.4 too large"),
+    ("MAIL", "552 5.3.4 too large"), ("RCPT", "550 5.7.1 not from you"), ("RCPT", "550 nobody says why"), ("DATA", "554 no valid recipients"), ("content", "552 5.3.4 too large"),
     ("content", "554 5.7.1 spam"), ("content", "550 5.7.26 not signed"),
 ]  # fmt: skip
 
@@ -140,6 +152,7 @@ FOR_EVER = [
     [
         *[(*one, Down) for one in OF_THE_SERVER],
         *[(*one, Deferred) for one in OF_THE_MESSAGE],
+        *[(*one, Unreachable) for one in NOBODY_THERE],
         *[(*one, Rejected) for one in FOR_EVER],
     ],
 )

@@ -87,6 +87,29 @@ async def test_it_is_asked_when_a_message_is_sent_and_not_when_it_was_queued(tel
     assert (row["reason"], row["attempts"]) == ("suppressed", 2)
 
 
+@pytest.mark.checklist("M11")
+async def test_what_a_server_refuses_at_once_as_nobodys_is_not_tried_with_the_next_message(telling: Running) -> None:
+    """Not every dead address comes back as a bounce: some servers know theirs."""
+    telling.mailbox.answers[DEAD] = ["550 5.7.1 not from you", "550 5.1.1 no such mailbox"]
+    assert await suppressions(telling) == []
+    await send(telling, "failed")
+    assert await suppressions(telling) == [], "that says nothing of the address"
+    await send(telling, "failed")
+    (row,) = await suppressions(telling)
+    assert (row["reason"], row["staff"]) == ("bounced", JANE)
+    third = await send(telling, "failed")
+    assert [data["reason"] for _, data in await events(telling, third)] == ["suppressed"]
+    assert telling.mailbox.tried.count(DEAD) == 2
+
+
+async def test_a_gateway_may_know_it_at_once_too(telling: Running) -> None:
+    telling.gateway.answers = [(400, {"code": 21610, "message": "opted out"})]
+    for reason in ("rejected", "suppressed"):
+        code = code_issued(telling.clock, to="+61 491 570 006")
+        await telling.publish(code)
+        assert (await telling.row(code.code, "failed"))["reason"] == reason
+
+
 async def test_an_address_is_suppressed_by_itself(telling: Running) -> None:
     """Not the person, not what looks like it, and not for another organisation."""
     await bounce(telling, permanent=True)

@@ -90,6 +90,14 @@ def test_only_the_id_of_the_message_that_came_back_counts(ours: str) -> None:
     assert read(outside.replace("<20261122090003.4F1A2B3C@mx.acme.example>", "<{id}@staffgate.example>")) is None
 
 
+def test_where_nothing_of_the_message_came_back_its_envelope_says_which_it_was() -> None:
+    named = samples.POSTFIX_UNKNOWN.replace("Reporting-MTA:", "Original-Envelope-Id: {id}\nReporting-MTA:")
+    found = read(named.replace("Message-ID: <{id}@staffgate.example>", "X: y"))
+    assert found is not None
+    assert (found.delivery, found.word, found.permanent) == (ID, "bounced", True)
+    assert read(named.replace("{id}", "another")) is None
+
+
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
 def test_parts_may_be_encoded(encoding: str) -> None:
     head, _, rest = samples.POSTFIX_UNKNOWN.partition("Content-Type: message/delivery-status\n\n")

@@ -65,6 +65,14 @@ def test_bad_ones_are_said_at_the_start(changed: dict[str, object]) -> None:
         read(json.dumps([ONE | changed]))
 
 
+@pytest.mark.checklist("N10")
+@pytest.mark.parametrize("secret", ["whsec_canary", "canary" * 5, "whsec_" + "canary+/" * 20])
+def test_what_is_said_of_a_bad_secret_is_not_the_secret(secret: str) -> None:
+    with pytest.raises(ValueError, match="sms-inbox") as fault:
+        read(json.dumps([ONE | {"secrets": [secret]}]))
+    assert "canary" not in str(fault.value)
+
+
 @pytest.mark.parametrize("text", ["{}", "nonsense", '[{"name": "sms-inbox"}]'])
 def test_what_is_no_such_list(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):

@@ -40,4 +40,4 @@ class Deliveries(Ground):
 
     async def _quiet(self) -> bool:
         waits = "SELECT count(*) FROM delivery WHERE state IN ('queued', 'sending')"
-        return await self.notify.owner.fetchval(waits) == 0
+        return bool(await self.notify.owner.fetchval(waits) == 0)
