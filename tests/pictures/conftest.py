@@ -15,6 +15,10 @@ from tests.pictures.fetching import NoBrowser, Program
 
 @pytest.fixture(scope="session")
 def program() -> Program:
+    return looked_for()
+
+
+def looked_for() -> Program:
     try:
         return fetching.found()
     except NoBrowser as fault:
