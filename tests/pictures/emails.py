@@ -7,19 +7,17 @@ import struct
 import zlib
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from services.notify.brand.brands import PLAIN, Brand
 from services.notify.channels.port import LOGO_ID, Picture
 from services.notify.content.contents import Contents
+from services.notify.content.samples import sample
 from staffgate.contracts.identity import CodeMessage, LinkMessage, LinkPurpose, NoticeKind, NoticeMessage
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 URL = "https://id.acme.example/activate?token=pT7f0vN1m5kYx2hQ9aLrWc3dUe6sBgZj4oXiKtVyMnE"
 CODE = "82461937"
-_AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
-_FACTS = {
-    "at": "2026-11-22T09:00:00+00:00", "ip": "203.0.113.9", "agent": _AGENT, "factor": "totp", "failures": "7",
-    "minutes": "30", "left": "9", "rows": "20", "created": "18", "bad": "2",
-}  # fmt: skip
 _CONTENTS = Contents()
 
 
@@ -36,10 +34,9 @@ def code(locale: str = "en", brand: Brand = PLAIN) -> str:
 
 
 def notice(kind: str = NoticeKind.NEW_DEVICE, locale: str = "en", brand: Brand = PLAIN) -> str:
-    message = NoticeMessage(
-        to="jane@acme.example", name="Jane", organisation="ACME Crates", facts=_FACTS, locale=locale
-    )  # fmt: skip
-    return _CONTENTS.notice(kind, message, brand).html
+    message = sample(f"notice.{kind}", "email", NOW).message
+    assert isinstance(message, NoticeMessage)
+    return _CONTENTS.notice(kind, msgspec.structs.replace(message, locale=locale), brand).html
 
 
 def png(width: int, height: int) -> bytes:

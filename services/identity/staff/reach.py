@@ -53,13 +53,16 @@ class Reach:
         }
 
     async def note_delivered(self, tx: Tx, event: MessageDelivered, _envelope: Envelope) -> None:
-        person = await self._addressee(tx, event)
-        if person is not None and await store.clear(tx, event.org, event.staff, event.channel):
+        person = await staff_store.staff(tx, event.org, event.staff)
+        if person and self._went_to(person, event) and await store.clear(tx, event.org, event.staff, event.channel):
             audit.note(tx, event.org, Act.USER_REACHABLE, about=event.staff, channel=event.channel)
 
     async def note_failed(self, tx: Tx, event: MessageFailed | MessageBounced, _envelope: Envelope) -> None:
-        person = await self._addressee(tx, event)
-        if person is None or event.reason is Reason.DROPPED:  # by hand: whoever did it knows
+        if event.reason is Reason.DROPPED:  # by hand: whoever did it knows
+            return
+        # Held until the commit: the address is not changed meanwhile.
+        person = await staff_store.lock_staff(tx, event.org, event.staff)
+        if person is None or not self._went_to(person, event):
             return
         if event.reason in _OF_THE_ADDRESS and await store.mark(
             tx, event.org, event.staff, event.channel, event.reason, tx.database.clock.now()
@@ -87,12 +90,9 @@ class Reach:
         if event.removed and event.staff is not None:
             await store.clear(tx, event.org, event.staff, event.channel)
 
-    async def _addressee(self, tx: Tx, event: MessageEvent) -> StaffRow | None:
-        """None unless it went to the address that the person has now. They are held until the commit."""
-        if event.channel not in ("email", "sms"):
-            return None
-        person = await staff_store.lock_staff(tx, event.org, event.staff)
-        return person if person and self._messages.is_for(person, event.channel, event.contact) else None
+    def _went_to(self, person: StaffRow, event: MessageEvent) -> bool:
+        """The address that the person has now."""
+        return event.channel in ("email", "sms") and self._messages.is_for(person, event.channel, event.contact)
 
     async def _tell(self, tx: Tx, person: StaffRow, event: MessageEvent) -> None:
         organisation = await organisation_store.organisation(tx, event.org)

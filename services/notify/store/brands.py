@@ -29,7 +29,7 @@ async def brand(tx: Tx, org: UUID) -> BrandRow:
 
 async def lock_brand(tx: Tx, org: UUID) -> BrandRow:
     """As it is, and nobody else changes it before this transaction ends."""
-    await tx.run("INSERT INTO brand (org) VALUES ($1) ON CONFLICT (org) DO NOTHING", org)
+    await tx.run("INSERT INTO brand (org, version) VALUES ($1, 0) ON CONFLICT (org) DO NOTHING", org)
     row = await tx.one(BrandRow, f"SELECT {_COLUMNS} FROM brand WHERE org = $1 FOR UPDATE", org)
     assert row is not None
     return row

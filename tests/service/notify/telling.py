@@ -82,6 +82,11 @@ async def twilio_says(
     return (await post(notify, path, urlencode(fields).encode(), **headers))[0]
 
 
+async def state(notify: Running, id: UUID) -> tuple[str, str | None]:
+    row = await notify.owner.fetchrow("SELECT state, reason FROM delivery WHERE id = $1", id)
+    return row["state"], row["reason"]
+
+
 async def events(notify: Running, id: UUID) -> list[tuple[str, dict[str, Any]]]:
     """What was told of this message, in order: the short name of the type, and the data."""
     rows = await notify.owner.fetch("SELECT type, body FROM outbox ORDER BY id")

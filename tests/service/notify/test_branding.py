@@ -165,9 +165,11 @@ async def test_who_was_slower_looks_again(console: Console) -> None:
 
 
 async def test_of_many_at_once_with_one_etag_one_is_taken(console: Console) -> None:
-    _, _, etag = await console("GET")
-    ends = await asyncio.gather(*(console("PUT", json=WHOLE, if_match=etag) for _ in range(8)))
-    assert sorted(status for status, *_ in ends) == [200] + [412] * 7
+    """The first row of all, and one that is there."""
+    for _ in range(2):
+        _, _, etag = await console("GET")
+        ends = await asyncio.gather(*(console("PUT", json=WHOLE, if_match=etag) for _ in range(8)))
+        assert sorted(status for status, *_ in ends) == [200] + [412] * 7
 
 
 # --- what is refused ------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from services.notify.delivery import dispatcher
+from services.notify.limit.admission import Admission, Verdict
 from services.notify.store import deliveries as store
 from shared import log as logging
 from shared.db import Tx
@@ -96,6 +97,33 @@ async def test_one_who_was_overtaken_writes_nothing_over(notify: Running) -> Non
     assert row["last_answer"] == "by another"
 
 
+@pytest.mark.checklist("M04")
+async def test_one_who_was_overtaken_before_it_asked_asks_nobody(
+    notify: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge, composed, go_on = Admission.judge, asyncio.Event(), asyncio.Event()
+
+    async def hang(*arguments: Any) -> Verdict:
+        composed.set()
+        await go_on.wait()
+        return await judge(*arguments)
+
+    monkeypatch.setattr(Admission, "judge", hang)
+    event = link_issued(notify.clock)
+    await notify.publish(event)
+    await composed.wait()
+    until_then = notify.clock.now() + timedelta(seconds=30)
+    await notify.owner.execute("UPDATE delivery SET attempts = 2, next_attempt_at = $1", until_then)
+    go_on.set()
+    monkeypatch.undo()
+    after = link_issued(notify.clock, staff=IDS.uuid())
+    await notify.publish(after)
+    await notify.row(after.link, "sent")
+    assert [mail["Message-ID"] for mail in notify.mailbox.mails] == [f"<{after.link}@staffgate.example>"]
+    row = await notify.row(event.link, "sending")
+    assert (row["attempts"], row["provider"]) == (2, None)
+
+
 async def test_two_processes_send_each_of_200_once(surroundings: Running) -> None:
     await surroundings.start(Role.HTTP)
     events = [link_issued(surroundings.clock, staff=IDS.uuid(), to=f"jane{n}@acme.example") for n in range(200)]
@@ -150,6 +178,24 @@ async def test_the_most_urgent_is_claimed_first_and_what_is_over_never(surroundi
         first = await claim(tx, 1)
         rest = await claim(tx, 10)
     assert [row.id for row in [*first, *rest]] == [code, link]
+
+
+@pytest.mark.checklist("M08")
+async def test_what_a_provider_that_is_not_asked_may_have_is_not_touched(surroundings: Running) -> None:
+    stop = await surroundings.start(Role.HTTP)
+    await stop()
+    unsure, waiting = IDS.uuid(), IDS.uuid()
+    for id in (unsure, waiting):
+        await queued_by_hand(surroundings, id)
+    await surroundings.owner.execute("UPDATE delivery SET provider = 'one', unsure = (id = $1), sealed = 'x'", unsure)
+    lane, now = store.Lane(channel="email", first=0, last=99), surroundings.clock.now()
+    db = database_of(surroundings)
+    async with db.opened(), db.begin_anywhere() as tx:
+        later = now + timedelta(seconds=30)
+        claims = await store.claim_anywhere(tx, lane, now, later, 10, ["one"])
+        assert [claim.id for claim in claims] == [waiting]
+        assert await store.next_due_anywhere(tx, lane, ["one"]) == later, "nor is it what is waited for"
+        assert [claim.id for claim in await store.claim_anywhere(tx, lane, now, later, 10, ["two"])] == [unsure]
 
 
 async def test_nobody_waits_for_the_poll(surroundings: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,15 +276,15 @@ async def test_what_can_not_be_finished_when_it_stops_is_left_to_its_lease(
 async def test_one_that_was_superseded_while_it_was_composed_is_not_sent(
     notify: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assign = store.assign_anywhere
+    judge = Admission.judge
 
-    async def superseded_just_now(*arguments: Any) -> bool:
+    async def superseded_just_now(*arguments: Any) -> Verdict:
         elsewhere = await asyncpg.connect(notify.settings.migration_url)
         await elsewhere.execute("UPDATE delivery SET superseded = true")
         await elsewhere.close()
-        return await assign(*arguments)
+        return await judge(*arguments)
 
-    monkeypatch.setattr(store, "assign_anywhere", superseded_just_now)
+    monkeypatch.setattr(Admission, "judge", superseded_just_now)
     event = link_issued(notify.clock)
     await notify.publish(event)
     notify.clock.advance(seconds=2)

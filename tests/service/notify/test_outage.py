@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from services.notify.channels.port import Outgoing
-from services.notify.delivery import dispatcher
+from services.notify.delivery import deliveries, dispatcher
 from services.notify.delivery.deliveries import TRIES
 from services.notify.limit.admission import Admission, Admitted, Held, Verdict
 from services.notify.store.deliveries import Claim
@@ -186,20 +186,25 @@ async def test_what_will_never_be_taken_is_not_tried_again(
         assert len(here.server.tries[to]) == 1
 
 
-async def test_what_nobody_was_asked_for_uses_up_no_try(surroundings: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Held back by a limit more often than it may be tried, it is sent all the same when there is room."""
+@pytest.mark.parametrize("tries", [1, 2])
+async def test_what_nobody_was_asked_for_uses_up_no_try(
+    surroundings: Running, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    """Held back by a limit more often than it may be tried, it has all its tries when there is room."""
     held: list[UUID] = []
 
     async def judge(_self: Admission, tx: Tx, claim: Claim, _message: Outgoing) -> Verdict:
         held.append(claim.id)
-        return Held(tx.database.clock.now() + timedelta(seconds=2), "not now") if len(held) <= TRIES + 5 else Admitted()
+        return Held(tx.database.clock.now() + timedelta(seconds=2), "not now") if len(held) <= 5 else Admitted()
 
     monkeypatch.setattr(Admission, "judge", judge)
+    monkeypatch.setattr(deliveries, "TRIES", tries)
     async with post(surroundings, monkeypatch) as here:
+        here.server.answers["jane0@acme.example"] = ["451 4.2.2 mailbox full"] * (tries - 1)
         to, id = await here.invite()
-        await here.pass_time(timedelta(seconds=2 * (TRIES + 20)))
-        assert (await surroundings.row(id, "sent"))["attempts"] == TRIES + 6
-        assert len(here.server.tries[to]) == 1
+        await here.pass_time(timedelta(minutes=1))
+        assert (await surroundings.row(id, "sent"))["attempts"] == 5 + tries
+        assert len(here.server.tries[to]) == tries
 
 
 async def test_after_its_last_try_it_is_dead_and_keeps_what_it_says(

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from services.notify.channels.port import Told
-from services.notify.receipt.receipts import Receipts
-from services.notify.store import deliveries as store
-from services.notify.store.deliveries import Finished, Lane
-from services.notify.suppression.addresses import Addresses
-from services.notify.suppression.suppressions import Suppressions
-from staffgate.contracts.notify import DeliveryState, Reason
-from tests.service.notify.conftest import IDS, Running, code_issued, database_of, link_issued, until
+from tests.service.notify.conftest import IDS, Running, code_issued, link_issued
 from tests.service.notify.telling import (
     MAIL_SECRET,
     OTHER_SECRET,
     events,
     post,
     says,
+    state,
     suppressions,
     tell,
     telling,
@@ -47,11 +43,6 @@ async def texted(notify: Running) -> UUID:
     await notify.publish(event)
     await notify.row(event.code, "sent")
     return event.code
-
-
-async def state(notify: Running, id: UUID) -> tuple[str, str | None]:
-    row = await notify.owner.fetchrow("SELECT state, reason FROM delivery WHERE id = $1", id)
-    return row["state"], row["reason"]
 
 
 # --- what it changes --------------------------------------------------------------------------------------------
@@ -264,125 +255,7 @@ async def test_a_report_is_bounded(telling: Running) -> None:
     assert (status, problem["type"]) == (413, "urn:staffgate:problem:too_large")
 
 
-# --- before its time --------------------------------------------------------------------------------------------
-
-
-def receipts(notify: Running, db: Any) -> Receipts:
-    return Receipts(db, Suppressions(db, Addresses(bytes(32))), [], "")
-
-
-def delivered(id: UUID | None = None, **more: Any) -> Told:
-    return Told(provider="mail", delivery=id, state=DeliveryState.DELIVERED, **more)
-
-
-async def claimed(notify: Running, db: Any, *, provider: str | None = "mail") -> Any:
-    """A delivery in the hands of a sender that has given it to this provider and has no answer yet."""
-    db.clock.advance(seconds=1)
-    id, now = IDS.uuid(), db.clock.now()
-    new = store.NewDelivery(
-        org=IDS.uuid(), id=id, staff=IDS.uuid(), channel="email", template="activate", priority=10, sealed="x",
-        last_attempt=9, issued_at=now, deadline=now.replace(year=2030), traceparent="",
-    )  # fmt: skip
-    async with db.begin_anywhere() as tx:
-        await store.add(tx, new, now)
-        (claim,) = await store.claim_anywhere(
-            tx, Lane(channel="email", first=0, last=99), now, now.replace(year=2029), 10
-        )
-        assert await store.assign_anywhere(tx, claim, provider)
-    return claim
-
-
-async def start_and_stop(surroundings: Running) -> None:
-    """So that the tables are there."""
-    await (await surroundings.start())()
-
-
-@pytest.mark.checklist("M10")
-async def test_a_receipt_that_is_faster_than_the_record_settles_the_message(surroundings: Running) -> None:
-    """Whoever was sending it finds it taken, and nobody sends it again: not the one who comes after a crash either."""
-    await start_and_stop(surroundings)
-    async with database_of(surroundings).opened() as db:
-        for back in (False, True):
-            claim = await claimed(surroundings, db)
-            if back:  # the connection was lost after it had been handed over
-                async with db.begin_anywhere() as tx:
-                    now = db.clock.now()
-                    assert await store.put_back_anywhere(tx, claim, "lost", now, unsure=True)
-            await receipts(surroundings, db).tell(delivered(claim.id))
-            assert await state(surroundings, claim.id) == ("delivered", None)
-            db.clock.advance(hours=1)
-            async with db.begin_anywhere() as tx:
-                sent = Finished(state=DeliveryState.SENT, answer="250", reference="R1")
-                await store.finish_anywhere(tx, claim, sent, db.clock.now())
-                assert not await store.assign_anywhere(tx, claim, "mail")
-                lane = Lane(channel="email", first=0, last=99)
-                assert await store.claim_anywhere(tx, lane, db.clock.now(), db.clock.now().replace(year=2029), 10) == []
-            assert await state(surroundings, claim.id) == ("delivered", None)
-
-
-async def test_a_message_that_nobody_was_given_is_settled_by_nobody(surroundings: Running) -> None:
-    await start_and_stop(surroundings)
-    async with database_of(surroundings).opened() as db:
-        claim = await claimed(surroundings, db, provider="other")
-        await receipts(surroundings, db).tell(delivered(claim.id))
-        assert (await state(surroundings, claim.id))[0] == "sending"
-
-
-@pytest.mark.checklist("M10")
-@pytest.mark.parametrize("state_before", ["dead", "expired"])
-async def test_what_was_given_up_unsure_is_settled_by_the_word_of_its_provider(
-    surroundings: Running, state_before: str
-) -> None:
-    """It was given to somebody who did not answer. Were it left dead, it could be replayed, and would come twice."""
-    await start_and_stop(surroundings)
-    async with database_of(surroundings).opened() as db:
-        claim = await claimed(surroundings, db)
-        async with db.begin_anywhere() as tx:
-            reason = Reason.EXHAUSTED if state_before == "dead" else Reason.TOO_LATE
-            end = Finished(state=DeliveryState(state_before), answer="lost", reason=reason)
-            assert await store.finish_anywhere(tx, claim, end, db.clock.now())
-        await receipts(surroundings, db).tell(delivered(claim.id))
-        row = await surroundings.row(claim.id, "delivered")
-        assert (row["reason"], row["sealed"]) == (None, None)
-
-
-@pytest.mark.checklist("M10")
-async def test_a_reference_that_is_not_known_yet_is_waited_for(surroundings: Running) -> None:
-    """A provider's connection can be faster than our commit: what it said is kept, and not asked for again."""
-    await start_and_stop(surroundings)
-    async with database_of(surroundings).opened() as db:
-        told, claim = receipts(surroundings, db), await claimed(surroundings, db)
-        for _ in range(2):
-            await told.tell(delivered(reference="R1"))
-        db.clock.advance(seconds=1)
-        bounce = Told(provider="mail", reference="R1", state=DeliveryState.BOUNCED, reason=Reason.BOUNCED)
-        await told.tell(bounce)
-        await told.tell(delivered(reference="of another program"))
-        assert await told.sweep() == 0
-        async with db.begin_anywhere() as tx:
-            end = Finished(state=DeliveryState.SENT, answer="250", reference="R1")
-            assert await store.finish_anywhere(tx, claim, end, db.clock.now())
-        assert await told.sweep() == 2
-        assert await told.sweep() == 0
-        assert await state(surroundings, claim.id) == ("bounced", "bounced")
-        assert [type for type, _ in await events(surroundings, claim.id)] == ["delivered", "bounced"]
-        db.clock.advance(hours=2)
-        assert await told.sweep() == 1, "whose it is nobody will know"
-        assert await surroundings.owner.fetchval("SELECT count(*) FROM early_receipt") == 0
-
-
-async def test_the_sweep_is_part_of_the_service(telling: Running) -> None:
-    id = await texted(telling)
-    row = await telling.row(id, "sent")
-    await telling.owner.execute("UPDATE delivery SET reference = NULL WHERE id = $1", id)
-    assert await twilio_says(telling, None, MessageSid=row["reference"], MessageStatus="delivered") == 204
-    assert await state(telling, id) == ("sent", None)
-    await telling.owner.execute("UPDATE delivery SET reference = $2 WHERE id = $1", id, row["reference"])
-
-    async def settled() -> bool:
-        return (await state(telling, id))[0] == "delivered"
-
-    await until(settled)
+# --- what is kept out, and what goes along --------------------------------------------------------------------------
 
 
 async def test_nothing_private_is_in_the_log(telling: Running, capsys: pytest.CaptureFixture[str]) -> None:
@@ -394,3 +267,41 @@ async def test_nothing_private_is_in_the_log(telling: Running, capsys: pytest.Ca
     assert "suppression.added" in said
     for private in ("jane@", "acme.example>", MAIL_SECRET):
         assert private not in said
+
+
+async def test_what_became_of_a_message_is_told_with_the_name_of_its_address(telling: Running) -> None:
+    """However it ends: delivered, refused, or too late. Whoever promised it knows by that which address it was."""
+    telling.mailbox.answers["luke@acme.example"] = ["554 5.7.1 no"]
+    telling.mailbox.answers["han@acme.example"] = ["451 4.7.1 later"] * 9
+    links = [
+        link_issued(telling.clock, to=f"{name}@acme.example", staff=IDS.uuid()) for name in ("jane", "luke", "han")
+    ]
+    links = [msgspec.structs.replace(link, contact=f"c0ffee{number}") for number, link in enumerate(links)]
+    for link in links:
+        await telling.publish(link)
+    arrived, refused, late = links
+    await telling.row(arrived.link, "sent")
+    assert await says(telling, "delivered", arrived.link) == 204
+    await telling.row(refused.link, "failed")
+    await telling.tried(late.link)
+    telling.clock.advance(hours=25)
+    await telling.row(late.link, "expired")
+    told = [[(type, data["contact"]) for type, data in await events(telling, link.link)] for link in links]
+    assert told == [[("delivered", "c0ffee0")], [("failed", "c0ffee1")], [("failed", "c0ffee2")]]
+
+
+async def test_whatever_is_signed_is_no_fault_of_ours(telling: Running) -> None:
+    """What providers pass on was written by strangers."""
+    id, chance = await sent(telling), random.Random(7)  # noqa: S311 - the same each time
+    bodies = [about(id, sample) for sample in samples.EVERY.values()]
+    bodies.append(
+        b'{"status":"bounced","delivery":"%s","reference":"R","reason":"x","permanent":true}' % str(id).encode()
+    )
+    for _ in range(150):
+        body = bytearray(chance.choice(bodies))
+        for _ in range(chance.randrange(1, 6)):
+            at = chance.randrange(len(body))
+            body[at : at + chance.choice((0, 1, 5, 60))] = chance.randbytes(chance.choice((0, 1, 4)))
+        type = chance.choice(("message/rfc822", "application/json"))
+        status, _ = await tell(telling, bytes(body), type=type)
+        assert status in (204, 400, 422), bytes(body)

@@ -194,6 +194,12 @@ async def test_a_server_that_says_nothing_is_hung_up_on(monkeypatch: pytest.Monk
     assert len(smsc.binds) == 2
 
 
+@pytest.mark.checklist("M08")
+async def test_a_server_that_never_lets_us_in_is_known_in_time_to_ask_another() -> None:
+    async with listening(Smsc(is_mute=True)) as smsc, bound(smsc) as provider, asyncio.timeout(4.5):
+        assert await refused(provider) == ("Down", "no link yet")
+
+
 async def test_a_server_that_unbinds_us_is_answered_and_bound_again() -> None:
     async with listening(Smsc()) as smsc, bound(smsc) as provider:
         await provider.send(message())

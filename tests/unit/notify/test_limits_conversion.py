@@ -71,3 +71,14 @@ def test_a_code_that_is_used_never_makes_it_worse(used: int, old: int, waiting: 
 @given(st.integers(0, 500))
 def test_without_any_that_is_used_no_prefix_gets_more_than_forty_at_once(waiting: int) -> None:
     assert (GUARD.pause(record(0, 0, waiting)) is None) == (waiting < 40)
+
+
+@pytest.mark.checklist("N03")
+def test_a_good_day_is_no_excuse_for_a_bad_hour() -> None:
+    def after_a_good_day(waiting: int) -> Record:
+        return Record(
+            kind="prefix", used=0, old=0, waiting=waiting, day_used=100, day_old=0, day_sent=100 + waiting
+        )  # fmt: skip
+
+    assert GUARD.pause(after_a_good_day(39)) is None
+    assert GUARD.pause(after_a_good_day(40)) == MOMENT
