@@ -15,6 +15,10 @@ def test_it_doubles_to_its_ceiling() -> None:
     assert waits(urgent=False, chance=1) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]
 
 
+def test_chance_takes_off_up_to_a_half() -> None:
+    assert waits(urgent=False, chance=0) == [wait / 2 for wait in waits(urgent=False, chance=1)]
+
+
 @given(st.integers(1, 10_000), st.booleans(), st.floats(0, 1))
 def test_it_is_spread_over_the_upper_half(attempts: int, urgent: bool, chance: float) -> None:
     wait = wait_after(attempts, urgent=urgent, chance=chance)
