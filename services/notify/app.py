@@ -107,7 +107,9 @@ def _sending(
     routes, limits = open_routes(named, settings.public_url, receipts.tell), read_limits(settings.limits)
     admitting = admission(limits, address_key(settings.address_key), db, routes)
     attempts = Attempts(db, opener, contents, admitting, routes)
-    dispatchers = {name: Dispatcher(name, lane, db, attempts) for name, lane in LANES.items()}
+    urgent = [Dispatcher(name, lane, db, attempts) for name, lane in LANES.items() if lane.last == URGENT]
+    others = [Dispatcher(name, lane, db, attempts, urgent) for name, lane in LANES.items() if lane.last != URGENT]
+    dispatchers = {one.name: one for one in (*urgent, *others)}
     endpoints = read_endpoints(settings.webhooks, [one.name for one in named])
     posting = webhook_opening.providers(endpoints)
     dispatchers |= webhook_opening.dispatchers(posting, db, opener)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from services.notify.delivery import deliveries
@@ -17,12 +18,17 @@ HANDLERS: Mapping[Queue, Mapping[type[Event], Handler]] = {
     NOTIFY_MESSAGES: {LinkIssued: deliveries.queue_link, NoticeIssued: deliveries.queue_notice},
 }
 
+_AT_ONCE = 3  # of each queue: more are no quicker, and a code would wait among them
+
 
 def waking(consumer: Consumer, wake: Sequence[Callable[[], None]]) -> Handle:
     """Handle, and once that is committed wake those who send."""
 
+    room = asyncio.Semaphore(_AT_ONCE)
+
     async def handle(message: Message) -> Verdict:
-        verdict = await consumer.handle(message)
+        async with room:
+            verdict = await consumer.handle(message)
         if verdict.outcome is Outcome.DONE:
             for each in wake:
                 each()

@@ -36,7 +36,7 @@ from services.notify.settings import Settings
 from services.notify.suppression.addresses import Addresses
 from services.notify.suppression.suppressions import Suppressions
 from shared.bus.envelope import encode
-from shared.bus.outbox import write_events
+from shared.bus.outbox import BATCH, write_events
 from shared.bus.port import Message
 from shared.bus.rabbit import RabbitBus, RabbitParked
 from shared.bus.topology import EXCHANGE
@@ -254,7 +254,8 @@ class World:
             Message(id=str(id), type=event.type, body=encode(event, id, self.clock.now()))
             for id, event in zip(ids, events, strict=True)
         ]
-        assert all(await self.bus.publish(messages))
+        for first in range(0, len(messages), BATCH):
+            assert all(await self.bus.publish(messages[first : first + BATCH]))
 
     def promised(self, *, deferred: bool) -> list[Promise]:
         """One of each kind, of an organisation and to people of their own. `deferred`: and one that is not taken at first."""

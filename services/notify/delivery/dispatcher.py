@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
@@ -23,7 +23,7 @@ from shared.db import Database, Tx
 from shared.errors import Unavailable
 
 _SLOTS = 8
-_HANDFUL = _SLOTS // 2
+_FEW = 2  # while somebody waits for something else
 _SLOW_ONES = 16  # those that wait long for an answer leave their slots to others, so many of them
 _ASIDE = SLOW + 0.5  # a moment after that has counted against their provider: the others go to the next one
 _POLL = 0.5  # seconds: what another process has queued, or a lease that ran out, is seen then
@@ -38,11 +38,14 @@ log = structlog.get_logger()
 class Dispatcher:
     """One lane's, with slots of its own: ten thousand invitations, or a provider that hangs, hold up no code."""
 
-    def __init__(self, name: str, lane: Lane, db: Database, attempts: Attempts) -> None:
+    def __init__(
+        self, name: str, lane: Lane, db: Database, attempts: Attempts, gives_way_to: Sequence[Dispatcher] = ()
+    ) -> None:  # fmt: skip
         self.name = name
         self._lane = lane
         self._db = db
         self._attempts = attempts
+        self._gives_way_to = gives_way_to
         self._wake = asyncio.Event()
         self._stopping = False
         self._full = False  # the last look may have left something
@@ -122,10 +125,18 @@ class Dispatcher:
 
     # --- one delivery -----------------------------------------------------------------------------------------
 
+    @property
+    def busy(self) -> bool:
+        return len(self._sending) > len(self._slow)
+
+    def _slots(self) -> int:
+        """They share one processor, so what nobody waits for stands back while there is something urgent."""
+        return _FEW if any(other.busy for other in self._gives_way_to) else _SLOTS
+
     def _free(self) -> int:
         """Slots. Those that wait long for an answer have left theirs to what another provider may take at once."""
         quick = len(self._sending) - len(self._slow)
-        return min(_SLOTS - quick, _SLOTS + _SLOW_ONES - len(self._sending))
+        return max(0, min(self._slots() - quick, _SLOTS + _SLOW_ONES - len(self._sending)))
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._attempts.make(claim), name=f"delivery {claim.id}")
@@ -145,7 +156,7 @@ class Dispatcher:
 
     def _go_on(self) -> None:
         """There is more where that came from; taken by the handful it costs a transaction less each."""
-        if self._full and self._free() >= _HANDFUL:
+        if self._full and self._free() >= self._slots() // 2:
             self._wake.set()
 
 

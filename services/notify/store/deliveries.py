@@ -200,8 +200,8 @@ async def assign_anywhere(tx: Tx, claim: Claim, provider: str) -> bool:
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended for good. `segments` are an SMS's; `unreachable`: there is nobody at that address. A dead one may be at its provider all the same (`unsure`):
-    it is remembered, since it may be replayed."""
+    """How an attempt ended for good. `segments` are an SMS's; `unreachable`: there is nobody at that address. A dead one
+    may be at its provider all the same (`unsure`): it is remembered, since it may be replayed."""
 
     state: DeliveryState
     answer: str

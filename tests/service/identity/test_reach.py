@@ -20,7 +20,7 @@ from tests.service.identity.conftest import Acme, log_in, register, run_as_owner
 from tests.service.identity.post import activation_link, email_link, notices
 
 IDS = RandomIds()
-CHANNELS = {contract.LinkIssued: ("email", "link"), contract.NoticeIssued: ("email", "notice"), contract.CodeIssued: ("", "code")}  # fmt: skip
+CHANNELS: dict[Any, tuple[str, str]] = {contract.LinkIssued: ("email", "link"), contract.NoticeIssued: ("email", "notice"), contract.CodeIssued: ("", "code")}  # fmt: skip
 
 
 async def tell(acme: Acme, *events: Event) -> None:
@@ -312,7 +312,13 @@ async def test_who_changed_the_list_of_suppressed_addresses_stands_in_the_log(ac
     jane, link = await invited(acme)
     await tell(acme, bounced(link))
     entry = IDS.uuid()
-    changed = {"org": acme.org, "suppression": entry, "channel": "email", "reason": "bounced", "staff": jane}
+    changed: dict[str, Any] = {
+        "org": acme.org,
+        "suppression": entry,
+        "channel": "email",
+        "reason": "bounced",
+        "staff": jane,
+    }
     await tell(acme, SuppressionChanged(**changed))
     assert await unreachable(acme, jane) == [("email", "bounced")]
     await tell(acme, SuppressionChanged(**changed, removed=True, by=acme.owner_id))

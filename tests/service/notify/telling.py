@@ -83,7 +83,7 @@ async def twilio_says(
 
 
 async def state(notify: Running, id: UUID) -> tuple[str, str | None]:
-    row = await notify.owner.fetchrow("SELECT state, reason FROM delivery WHERE id = $1", id)
+    row: Any = await notify.owner.fetchrow("SELECT state, reason FROM delivery WHERE id = $1", id)
     return row["state"], row["reason"]
 
 

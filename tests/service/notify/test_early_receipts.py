@@ -28,9 +28,9 @@ def delivered(id: UUID | None = None, **more: Any) -> Told:
     return Told(provider="mail", delivery=id, state=DeliveryState.DELIVERED, **more)
 
 
-async def claimed(notify: Running, db: Any, *, provider: str | None = "mail") -> Any:
+async def claimed(notify: Running, db: Any, *, provider: str = "mail") -> Any:
     """A delivery in the hands of a sender that has given it to this provider and has no answer yet."""
-    db.clock.advance(seconds=1)
+    notify.clock.advance(seconds=1)
     id, now = IDS.uuid(), db.clock.now()
     new = store.NewDelivery(
         org=IDS.uuid(), id=id, staff=IDS.uuid(), channel="email", template="activate", priority=10, sealed="x",
@@ -63,7 +63,7 @@ async def test_a_receipt_that_is_faster_than_the_record_settles_the_message(surr
                     assert await store.put_back_anywhere(tx, claim, "lost", now, unsure=True)
             await receipts(surroundings, db).tell(delivered(claim.id))
             assert await state(surroundings, claim.id) == ("delivered", None)
-            db.clock.advance(hours=1)
+            surroundings.clock.advance(hours=1)
             async with db.begin_anywhere() as tx:
                 sent = Finished(state=DeliveryState.SENT, answer="250", reference="R1")
                 await store.finish_anywhere(tx, claim, sent, db.clock.now())
@@ -107,7 +107,7 @@ async def test_a_reference_that_is_not_known_yet_is_waited_for(surroundings: Run
         told, claim = receipts(surroundings, db), await claimed(surroundings, db)
         for _ in range(2):
             await told.tell(delivered(reference="R1"))
-        db.clock.advance(seconds=1)
+        surroundings.clock.advance(seconds=1)
         bounce = Told(provider="mail", reference="R1", state=DeliveryState.BOUNCED, reason=Reason.BOUNCED)
         await told.tell(bounce)
         await told.tell(delivered(reference="of another program"))
@@ -119,7 +119,7 @@ async def test_a_reference_that_is_not_known_yet_is_waited_for(surroundings: Run
         assert await told.sweep() == 0
         assert await state(surroundings, claim.id) == ("bounced", "bounced")
         assert [type for type, _ in await events(surroundings, claim.id)] == ["delivered", "bounced"]
-        db.clock.advance(hours=2)
+        surroundings.clock.advance(hours=2)
         assert await told.sweep() == 1, "whose it is nobody will know"
         assert await surroundings.owner.fetchval("SELECT count(*) FROM early_receipt") == 0
 
