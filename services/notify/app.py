@@ -12,9 +12,10 @@ from services.notify.content.previews import Previews
 from services.notify.delivery import retention, watch
 from services.notify.delivery.attempts import Attempts
 from services.notify.delivery.dead import DeadLetters
-from services.notify.delivery.deliveries import LAST, URGENT, Deliveries
+from services.notify.delivery.deliveries import Deliveries
 from services.notify.delivery.dispatcher import Dispatcher
 from services.notify.events import HANDLERS, waking
+from services.notify.kinds import LAST, URGENT
 from services.notify.limit.opening import address_key, admission
 from services.notify.limit.policies import Policies
 from services.notify.limit.settings import read as read_limits

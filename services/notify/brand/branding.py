@@ -11,7 +11,7 @@ from services.notify.brand.brands import Brands, from_row
 from services.notify.brand.look import look
 from services.notify.channels.letter import address
 from services.notify.channels.port import Rejected
-from services.notify.content.plain import plain
+from services.notify.plain import plain
 from services.notify.store import brands as store
 from services.notify.store.brands import BrandRow
 from shared.db import Database

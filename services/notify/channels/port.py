@@ -47,6 +47,10 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""  # the IP address that it was asked for from, where that is known; for limits only
 
 
+class Unusable(Exception):
+    """The payload says something that no message may say."""
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """The provider has it. `answer` is fit to be kept; `reference` is what the provider calls it, empty if it doesn't say."""
 

@@ -12,18 +12,18 @@ import msgspec
 
 from services.notify.brand.brands import PLAIN, Brand
 from services.notify.brand.look import look
-from services.notify.channels.port import Outgoing
+from services.notify.channels.port import Outgoing, Unusable
 from services.notify.content import texts
 from services.notify.content.agents import program, system
 from services.notify.content.languages import Language
 from services.notify.content.letters import LETTERS
 from services.notify.content.notices import ANOTHER_FACTOR, FACTORS, WORDS
-from services.notify.content.plain import one_line, plain
 from services.notify.content.purposes import GUARDED, PURPOSES, Purpose
 from services.notify.content.sentences import _
 from services.notify.content.tags import LOCALES, chosen
 from services.notify.content.wrapping import wrapped
-from services.notify.delivery.deliveries import CODE, notice_kind
+from services.notify.kinds import CODE, notice_kind
+from services.notify.plain import one_line, plain
 from services.notify.store.deliveries import Claim
 from staffgate.contracts.identity import CodeMessage, LinkMessage, LinkPurpose, NoticeKind, NoticeMessage
 
@@ -35,10 +35,6 @@ _ABOUT_ACCOUNT = _("%(title)s: your account at %(organisation)s")
 
 _Message = LinkMessage | CodeMessage | NoticeMessage
 BrandOf = Callable[[UUID], Awaitable[Brand]]
-
-
-class Unusable(Exception):
-    """The payload says something that no message may say."""
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,8 @@ import msgspec
 
 from services.notify.authority import require_administrator
 from services.notify.brand.brands import Brand, Brands
+from services.notify.channels import gsm7
 from services.notify.channels.port import LOGO_ID, Picture
-from services.notify.content import gsm7
 from services.notify.content.contents import Contents
 from services.notify.content.samples import TEMPLATES, sample
 from services.notify.content.tags import LOCALES

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from services.notify.content.purposes import PURPOSES
-from services.notify.delivery.deliveries import CODE, notice_kind
+from services.notify.kinds import CODE, notice_kind
 from staffgate.contracts.identity import CodeMessage, LinkMessage, LinkPurpose, NoticeKind, NoticeMessage
 
 _CODE = f"{CODE}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from services.notify.content import gsm7
+from services.notify.channels import gsm7
 
 # Of the organisation's name: whose code it is matters more than what is said after it. A letter of Chinese is a word.
 _SHORTEST_NAME, _SHORTEST_NAME_IN_OTHERS = 10, 5

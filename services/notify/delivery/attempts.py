@@ -16,11 +16,11 @@ import msgspec
 import structlog
 from prometheus_client import Counter, Histogram
 
-from services.notify.channels.port import Deferred, Down, Outgoing, Rejected, Unreachable, Unsure
-from services.notify.content.contents import Unusable
-from services.notify.content.gsm7 import segments
+from services.notify.channels.gsm7 import segments
+from services.notify.channels.port import Deferred, Down, Outgoing, Rejected, Unreachable, Unsure, Unusable
 from services.notify.delivery.backoff import wait_after
-from services.notify.delivery.deliveries import URGENT, failed, outcomes
+from services.notify.delivery.deliveries import failed, outcomes
+from services.notify.kinds import URGENT
 from services.notify.limit.admission import Admitted, Held, Refused, Verdict
 from services.notify.provider.routes import Route, Routes, Turns
 from services.notify.store import deliveries as store

@@ -10,20 +10,16 @@ import structlog
 from prometheus_client import Counter
 
 from services.notify.delivery import places
+from services.notify.kinds import CODE, NORMAL, NOTICE, URGENT, is_security
 from services.notify.store import deliveries as store
 from services.notify.store.listing import Wanted, page
 from shared.bus.envelope import Envelope
 from shared.db import Database, Tx
 from shared.errors import Invalid, NotFound
 from staffgate.contracts.caller import Person
-from staffgate.contracts.identity import CodeIssued, LinkIssued, LinkPurpose, NoticeIssued, NoticeKind
+from staffgate.contracts.identity import CodeIssued, LinkIssued, NoticeIssued
 from staffgate.contracts.notify import DeliveryList, DeliveryQuery, MessageFailed, Reason
 
-CODE = "code"
-_NOTICE = "notice."
-_NO_WARNINGS = {_NOTICE + NoticeKind.TEST, _NOTICE + NoticeKind.IMPORT_FINISHED}
-# Somebody sits and waits for a code; nobody for a link.
-URGENT, NORMAL, LAST = 0, 10, 99
 # With pauses of ten minutes at most this is about seven hours: a provider's bad day, and not a week of knocking.
 TRIES = 48
 
@@ -86,7 +82,7 @@ async def queue_code(tx: Tx, event: CodeIssued, envelope: Envelope) -> None:
 
 async def queue_notice(tx: Tx, event: NoticeIssued, envelope: Envelope) -> None:
     """Each by itself: the second of a kind tells of something else than the first."""
-    new = _new(event, envelope, event.notice, "email", _NOTICE + event.kind, NORMAL)
+    new = _new(event, envelope, event.notice, "email", NOTICE + event.kind, NORMAL)
     await store.add(tx, new, tx.database.clock.now())
 
 
@@ -108,18 +104,6 @@ def _new(
         traceparent=envelope.traceparent,
         contact=event.contact,
     )
-
-
-def notice_kind(template: str) -> str | None:
-    """Of a notice's template, else None."""
-    return template.removeprefix(_NOTICE) if template.startswith(_NOTICE) else None
-
-
-def is_security(template: str) -> bool:
-    """Without it somebody can't get in, or is not warned: an administrator is told if it can't be delivered."""
-    if template in _NO_WARNINGS:
-        return False
-    return template in (CODE, LinkPurpose.RESET, LinkPurpose.ACTIVATE) or template.startswith(_NOTICE)
 
 
 # --- what became of them --------------------------------------------------------------------------------------

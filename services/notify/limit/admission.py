@@ -8,8 +8,8 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
+from services.notify.channels.gsm7 import segments
 from services.notify.channels.port import Outgoing
-from services.notify.content.gsm7 import segments
 from services.notify.limit import numbers
 from services.notify.limit.conversion import Guard
 from services.notify.limit.keys import Keys

@@ -8,7 +8,7 @@ from datetime import timedelta
 import msgspec
 
 from services.notify.channels.port import Outgoing
-from services.notify.delivery.deliveries import CODE, notice_kind
+from services.notify.kinds import CODE, notice_kind
 from services.notify.limit.keys import Keys, network
 from services.notify.limit.numbers import Number
 from services.notify.limit.settings import DAY, HOUR, Limits

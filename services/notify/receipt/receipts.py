@@ -16,7 +16,7 @@ import structlog
 from prometheus_client import Counter
 
 from services.notify.channels.port import Told
-from services.notify.delivery.deliveries import is_security
+from services.notify.kinds import is_security
 from services.notify.provider.settings import Settings
 from services.notify.receipt.readings import read
 from services.notify.receipt.signatures import signatures

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from services.notify.channels.webhook import TIMEOUT, WebhookProvider
 from services.notify.delivery.attempts import Attempts
-from services.notify.delivery.deliveries import LAST, URGENT
 from services.notify.delivery.dispatcher import Dispatcher
+from services.notify.kinds import LAST, URGENT
 from services.notify.provider.routes import Route, Routes
 from services.notify.provider.settings import ProviderSettings
 from services.notify.store.deliveries import Lane

@@ -12,7 +12,8 @@ from uuid import UUID, uuid5
 import msgspec
 
 from services.notify.channels.port import Outgoing
-from services.notify.delivery.deliveries import NORMAL, TRIES
+from services.notify.delivery.deliveries import TRIES
+from services.notify.kinds import NORMAL
 from services.notify.limit.admission import Admitted
 from services.notify.store import webhooks as store
 from services.notify.store.deliveries import Claim

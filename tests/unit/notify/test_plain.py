@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.content import gsm7
-from services.notify.content.plain import plain
+from services.notify.channels import gsm7
 from services.notify.content.tags import LOCALES
+from services.notify.plain import plain
 from staffgate.contracts.identity import LinkPurpose, NoticeKind
 from tests.unit.notify.written import FACTS, URL, code, link, notice
 

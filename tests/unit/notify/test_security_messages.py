@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.notify.delivery.deliveries import CODE, is_security
+from services.notify.kinds import CODE, is_security
 from staffgate.contracts.identity import LinkPurpose, NoticeKind
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.content import gsm7
+from services.notify.channels import gsm7
 from services.notify.content.purposes import PURPOSES
 from services.notify.content.tags import LOCALES
 from tests.unit.notify.test_plain import NASTY

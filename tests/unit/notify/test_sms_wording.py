@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.notify.channels import gsm7
 from services.notify.channels.port import Rejected
 from services.notify.channels.smpp.pdu import Option
 from services.notify.channels.smpp.wording import Part, validity, worded
-from services.notify.content import gsm7
 
 # The standard's default table, as Unicode; 0x1B leads to the extension.
 DEFAULT = [

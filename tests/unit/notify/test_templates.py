@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 
+from services.notify.channels.port import Unusable
 from services.notify.content.agents import program, system
-from services.notify.content.contents import Unusable
 from services.notify.content.languages import TEMPLATES, Language
 from services.notify.content.notices import WORDS
 from services.notify.content.purposes import PURPOSES

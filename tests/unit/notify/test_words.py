@@ -11,7 +11,8 @@ from babel.messages.catalog import Message
 from babel.messages.checkers import python_format
 
 from deploy import words
-from services.notify.content import catalogs, gsm7
+from services.notify.channels import gsm7
+from services.notify.content import catalogs
 from services.notify.content.contents import Content
 from services.notify.content.languages import Language
 from services.notify.content.samples import TEMPLATES, sample

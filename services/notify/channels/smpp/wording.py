@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import msgspec
 
+from services.notify.channels import gsm7
 from services.notify.channels.port import Rejected
 from services.notify.channels.smpp.pdu import Option
-from services.notify.content import gsm7
 
 _GSM, _UCS2 = 0x00, 0x08  # data_coding
 _WITH_HEADER = 0x40  # esm_class: the text begins with a user data header
