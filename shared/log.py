@@ -30,8 +30,19 @@ class LibraryLine(logging.Formatter):
         return json.dumps(line)
 
 
+class _StandardOutput:
+    """Whatever it is by then: who redirects it later (a test, a supervisor in the same process) has the lines."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 def configure(service: str, level: str) -> None:
-    handler = logging.StreamHandler(sys.stdout)
+    out: Any = _StandardOutput()
+    handler = logging.StreamHandler(out)
     handler.setFormatter(LibraryLine())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     # aio-pika and aiormq report every reconnect with a traceback; the bus says the same in one line of ours.
@@ -48,7 +59,7 @@ def configure(service: str, level: str) -> None:
             structlog.processors.JSONRenderer(default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)

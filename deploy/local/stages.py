@@ -12,6 +12,7 @@ from deploy.local.options import ROOT
 
 # A stage is a name and what to run with this Python.
 Stage = tuple[str, list[str]]
+_AT_ONCE = 2  # of all tests: each half has a PostgreSQL and a RabbitMQ of its own. More would only share the cores
 _CHECKED = ("sdk", "shared", "services", "deploy")
 
 LINT: list[Stage] = [
@@ -24,7 +25,8 @@ LINT: list[Stage] = [
 def test(pytest_args: Sequence[str], *, long: bool) -> int:
     if long:
         os.environ["STAFFGATE_LONG"] = "1"
-    return _run([*LINT, ("tests (pytest)", ["-m", "pytest", *pytest_args])])
+    chosen = pytest_args or ["-n", str(min(_AT_ONCE, os.cpu_count() or 1)), "--dist", "loadfile"]
+    return _run([*LINT, ("tests (pytest)", ["-m", "pytest", *chosen])])
 
 
 def lint() -> int:

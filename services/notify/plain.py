@@ -9,7 +9,8 @@ _LONGEST_NAME = 80
 # What a mail program would make a link of: `:/`, an @ or a dot between letters in any script's spelling, `tel:` and the
 # like before what they lead to, and two slashes or backslashes, which lead to a share.
 _SCHEME = re.compile(r"[:：]\s*/[\s/]*")
-_JOINT = re.compile(r"(?<=\w)([.。．｡․@＠])(?=\w)")
+# Before it may stand anything but a space: the vowel signs of many scripts are no letters, and neither are emoji.
+_JOINT = re.compile(r"(?<=\S)([.。．｡․@＠])(?=\w)")
 _PREFIX = re.compile(r"(?<=[^\W\d_]):(?=\w)")
 _SHARE = re.compile(r"([/\\])[/\\\s]*[/\\]")
 

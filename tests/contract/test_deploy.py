@@ -9,7 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import pytest_asyncio
 from deploy.images.prepare import make_databases, make_secrets
 from deploy.local.plan import SERVICES
 from deploy.local.ports import free_port
+from deploy.local.postgres import Postgres
 from services.authz.app import Settings as AuthzSettings
 from services.identity.app import Settings as IdentitySettings
 from services.notify.settings import Settings as NotifySettings
@@ -108,17 +109,21 @@ def test_every_folder_of_secrets_belongs_to_the_images_user() -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def prepared(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """/secrets after both steps, run twice as before a second start, on a server of our own."""
+async def prepared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path]:
+    """/secrets after both steps, run twice as before a second start, on a server of our own: it sets the passwords of
+    roles that other tests log in by."""
     folder = tmp_path_factory.mktemp("secrets")
     (folder / "keys").mkdir()
     (folder / "postgres").mkdir()
-    place = urlsplit(postgres)
+    server = Postgres(tmp_path_factory.mktemp("server"))
+    server.start()
+    place = urlsplit(server.url)
     (folder / "postgres" / "password").write_text(place.password or "")
     for _ in range(2):
         make_secrets(folder)
         await make_databases(folder, f"{place.hostname}:{place.port}", user=place.username or "")
-    return folder
+    yield folder
+    server.stop()
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -13,7 +13,7 @@ import msgspec
 
 from staffgate.contracts.notify import DeliveryState, Reason
 
-_LONGEST_ANSWER = 200
+_LONGEST_ANSWER, _LOOKED_AT = 200, 1000
 # Providers repeat what they were given: addresses, links, and numbers long enough to be a code or a telephone's.
 _PRIVATE = re.compile(r"\S+@\S+|https?://\S+|(?<!\w)\+?\d(?:[ ()\-]*\d){5,}(?!\w)", re.IGNORECASE)
 
@@ -109,5 +109,9 @@ class Provider(Protocol):
 
 def fit_to_keep(answer: str) -> str:
     """A provider's answer without what is private, on one line, of bounded length."""
+    # Cut first, at a word: to look for what is private takes the square of a word's length, and anybody can bounce a mail
+    # with a word of 60,000 letters in it (7 s).
+    if len(answer) > _LOOKED_AT:
+        answer = answer[:_LOOKED_AT].rpartition(" ")[0]
     printable = "".join(character if character.isprintable() else " " for character in answer)
     return _PRIVATE.sub("***", " ".join(printable.split()))[:_LONGEST_ANSWER]

@@ -20,7 +20,14 @@ _NUMBER_OR_NAME = r"\+?[0-9][0-9 ]{2,24}|(?=.*[A-Za-z])[A-Za-z0-9 &+_\-]{1,11}"
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9](-?[a-z0-9]){0,31}" + _END)]
 SmtpUrl = Annotated[str, Meta(pattern=rf"^({_SECURE}|smtp://{_PLACE}/?\?tls=none)" + _END)]
-AccountUrl = Annotated[str, Meta(pattern=rf"^https?://{_LOGIN}{_PLACE}(/[^\s?#]*)?" + _END)]
+# Its login is the key of receipts, too, so it goes over TLS, or no farther than this machine or the next container.
+AccountUrl = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(https://{_LOGIN}{_PLACE}|http://{_LOGIN}({_THIS_MACHINE}|[a-z0-9-]+(:\d{{1,5}})?))(/[^\s?#]*)?"
+        + _END
+    ),
+]
 # What it is called with holds secrets, so without TLS nobody but this machine is.
 ProviderUrl = Annotated[str, Meta(pattern=rf"^(https://{_PLACE}|http://{_THIS_MACHINE})(/[^\s#{{}}]*)?" + _END)]
 Sender = Annotated[str, Meta(pattern=r"^([^<>\x00-\x1f]+ <[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)" + _END)]

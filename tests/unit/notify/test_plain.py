@@ -127,3 +127,10 @@ def test_look_alikes_do_not_become_links_when_an_sms_is_simplified(name: str) ->
 @given(names)
 def test_a_name_is_compared_in_one_form(name: str) -> None:
     assert unicodedata.is_normalized("NFKC", plain(name).rstrip("…"))
+
+
+@pytest.mark.checklist("N06")
+@pytest.mark.parametrize("name", ["खोजे.com", "ร้านที่.com", "கடை.com", "💩.la", "evil\u0334.com", "acme.example"])
+def test_no_dot_is_left_that_a_mail_program_makes_a_link_of(name: str) -> None:
+    """Vowel signs of many scripts are no letters."""
+    assert "." not in plain(name).replace(". ", "")

@@ -59,6 +59,7 @@ def test_good_providers(changed: dict[str, object]) -> None:
         SMTP | {"kind": "pigeon"},
         SMTP | {"colour": "blue"},
         TWILIO | {"url": "https://sms.acme.example"},
+        TWILIO | {"url": "http://AC1:secret@sms.acme.example"},  # a password in clear
         TWILIO | {"countries": ["Australia"]},
         TWILIO | {"price": -1},
     ],
