@@ -17,7 +17,7 @@ import uvloop
 
 from deploy.local.ports import HOST
 
-_ID = re.compile(rb"^Message-ID:\s*<([0-9a-f-]{36})@", re.IGNORECASE | re.MULTILINE)
+_ID = re.compile(rb"^Message-ID:\s*<([0-9a-f-]{36})[.@]", re.IGNORECASE | re.MULTILINE)
 taken: dict[str, list[float]] = {}
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from services.notify.api import api
 from services.notify.brand.branding import Branding
 from services.notify.brand.brands import Brands
+from services.notify.channels.tokens import Tokens
 from services.notify.content.contents import Contents
 from services.notify.content.previews import Previews
 from services.notify.delivery import retention, watch
 from services.notify.delivery.attempts import Attempts
 from services.notify.delivery.dead import DeadLetters
 from services.notify.delivery.deliveries import Deliveries
-from services.notify.delivery.dispatcher import Dispatcher
+from services.notify.delivery.dispatcher import Dispatcher, running
 from services.notify.events import HANDLERS, waking
 from services.notify.kinds import LAST, URGENT
 from services.notify.limit.opening import address_key, admission
@@ -68,8 +69,9 @@ def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None
     db, relay = open_database(settings, bus, clock, ids)
     access, brands = Access(settings.identity_url, settings.issuer, db.clock), Brands(db)
     contents = Contents(brands.of)
-    suppressions = Suppressions(db, Addresses(address_key(settings.address_key)))
-    receipts = Receipts(db, suppressions, read_providers(settings.providers), settings.public_url)
+    key = address_key(settings.address_key)
+    suppressions, tokens = Suppressions(db, Addresses(key)), Tokens(key)
+    receipts = Receipts(db, suppressions, read_providers(settings.providers), settings.public_url, tokens)
     parts: list[Part] = [migrated(settings, MIGRATIONS), db.opened()]
     checks = [Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)]
     if role != Role.HTTP:
@@ -105,8 +107,9 @@ def _sending(
 ) -> dict[str, Dispatcher]:  # fmt: skip
     """The worker's side: what hears of messages, and what sends them."""
     named, opener = read_providers(settings.providers), Opener(settings.seal_key)
-    routes, limits = open_routes(named, settings.public_url, receipts.tell), read_limits(settings.limits)
-    admitting = admission(limits, address_key(settings.address_key), db, routes)
+    key, limits = address_key(settings.address_key), read_limits(settings.limits)
+    routes = open_routes(named, settings.public_url, receipts.tell, Tokens(key))
+    admitting = admission(limits, key, db, routes)
     attempts = Attempts(db, opener, contents, admitting, routes)
     urgent = [Dispatcher(name, lane, db, attempts) for name, lane in LANES.items() if lane.last == URGENT]
     others = [Dispatcher(name, lane, db, attempts, urgent) for name, lane in LANES.items() if lane.last != URGENT]
@@ -115,7 +118,7 @@ def _sending(
     posting = webhook_opening.providers(endpoints)
     dispatchers |= webhook_opening.dispatchers(posting, db, opener)
     parts += [provider.opened() for provider in (*routes.providers, *posting)]
-    parts += [dispatcher.running() for dispatcher in dispatchers.values()]
+    parts.append(running([*dispatchers.values()]))
     wake = [dispatcher.wake for dispatcher in dispatchers.values()]
     for queue, handlers in {**HANDLERS, NOTIFY_WEBHOOKS: Webhooks(endpoints, opener).handlers()}.items():
         bus.consume(queue, waking(Consumer(queue, db, handlers), wake))

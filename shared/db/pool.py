@@ -36,6 +36,9 @@ AWAY = (
 )
 
 
+_FROZEN = "20000"  # ms: a process that hangs inside a transaction gives back the locks that others wait for
+
+
 class Tx:
     """One transaction. `org` is None in a transaction across organisations."""
 
@@ -123,8 +126,9 @@ class Database:
     async def opened(self) -> AsyncIterator[Database]:
         # No RESET when a connection comes back: every setting here is local to its transaction, and a round trip is saved.
         pool = await asyncpg.create_pool(
-            self._url, min_size=1, max_size=self._size, command_timeout=10, reset=_untouched
-        )
+            self._url, min_size=1, max_size=self._size, command_timeout=10, reset=_untouched,
+            server_settings={"idle_in_transaction_session_timeout": _FROZEN},
+        )  # fmt: skip
         async with pool:
             self._pool = pool
             yield self

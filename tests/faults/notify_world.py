@@ -29,6 +29,7 @@ from deploy.local.databases import Urls
 from deploy.local.postgres import Postgres
 from deploy.local.process import die_with_parent
 from deploy.local.rabbitmq import RabbitMQ
+from services.notify.channels.tokens import Tokens
 from services.notify.provider.settings import HttpSettings, SmtpSettings, TwilioSettings
 from services.notify.provider.settings import read as read_providers
 from services.notify.receipt.receipts import Receipts
@@ -242,9 +243,10 @@ class World:
         db = Database(
             self.urls.app, clock=self.clock, ids=IDS, write_events=write_events, committed=lambda: None, size=1
         )
-        suppressions = Suppressions(db, Addresses(base64.b64decode(self.settings.address_key)))
+        key = base64.b64decode(self.settings.address_key)
+        suppressions = Suppressions(db, Addresses(key))
         async with db.opened():
-            yield Receipts(db, suppressions, read_providers(self.settings.providers), "")
+            yield Receipts(db, suppressions, read_providers(self.settings.providers), "", Tokens(key))
 
     # --- what is promised, and what became of it --------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from services.notify.channels.port import Told
 from staffgate.contracts.notify import DeliveryState
 from tests.faults.notify_killed import Order
 from tests.faults.notify_world import LIVE, Kill, Promise, World
+from tests.unit.notify.reports.samples import TOKENS
 
 _ALL = Order(number=1_000_000)  # never reached: only written down
 _SEED = 5
@@ -43,7 +44,7 @@ class Tally:
                 self.wrong.append(f"{one.to} was sent after {where}")
             if len(copies) > one.allowed:
                 self.wrong.append(f"{len(copies)} copies to {one.to}, {one.allowed} can be understood, after {where}")
-            if not one.to.startswith("+") and set(copies) - {f"<{one.id}@staffgate.example>"}:
+            if not one.to.startswith("+") and set(copies) - {f"<{TOKENS.name(one.id)}@staffgate.example>"}:
                 self.wrong.append(f"copies under another name to {one.to} after {where}")
             told = Counter(event for event, about in world.reported if about == one.id)
             if len(told) != (not one.arrives):

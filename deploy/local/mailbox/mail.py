@@ -40,7 +40,7 @@ class Handler:
                 subject=str(message["Subject"] or ""),
                 text=_part(message, "plain"),
                 html=_with_pictures(_part(message, "html"), message),
-                message_id=str(message["Message-ID"] or ""),
+                message_id=str(message["Message-ID"] or "").strip(),
             )
         return "250 2.0.0 Kept"
 

@@ -19,6 +19,7 @@ import aiosmtplib
 from services.notify.channels.connections import LOST, Connection, Connections, Server
 from services.notify.channels.letter import Letter, Sender, written
 from services.notify.channels.port import Accepted, Deferred, Down, Outgoing, Rejected, Unreachable, Unsure, fit_to_keep
+from services.notify.channels.tokens import Tokens
 
 _TO_BEGIN = 4.5  # seconds until the server wants the content: after that another one is asked
 _KEPT_ANSWERS = 1.5  # of them for a connection that may have been dead for a while
@@ -43,10 +44,11 @@ class SmtpProvider:
     channel = "email"
 
     def __init__(
-        self, name: str, url: str, sender: str, *, bounces_to: str | None = None, tls_context: ssl.SSLContext | None = None
+        self, name: str, url: str, sender: str, tokens: Tokens, *,
+        bounces_to: str | None = None, tls_context: ssl.SSLContext | None = None,
     ) -> None:  # fmt: skip
         self.name = name
-        self._sender = Sender(sender, bounces_to)
+        self._sender = Sender(sender, tokens, bounces_to)
         context = tls_context or ssl.create_default_context()
         self._connections = Connections(Server.at(url), self._sender.domain, context)
 
@@ -61,7 +63,7 @@ class SmtpProvider:
         letter = written(message, self._sender)
         try:
             async with asyncio.timeout(_TO_BEGIN) as limit, self._connections.place() as refusals:
-                connection = await self._begun(letter, str(message.id), refusals)
+                connection = await self._begun(letter, self._sender.tokens.name(message.id), refusals)
                 limit.reschedule(None)
                 return await self._finished(connection, letter)
         except TimeoutError:

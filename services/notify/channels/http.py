@@ -11,7 +11,7 @@ import msgspec
 from services.notify.channels.exchange import Answer, Exchange, meaning
 from services.notify.channels.placeholders import filled
 from services.notify.channels.pointer import found
-from services.notify.channels.port import Accepted, Down, Outgoing, Rejected, Unsure, fit_to_keep
+from services.notify.channels.port import Accepted, Down, Elsewhere, Outgoing, Rejected, Unsure, fit_to_keep
 from services.notify.channels.sender import bare
 from services.notify.channels.telephone import e164
 from services.notify.provider.settings import HttpSettings
@@ -67,13 +67,19 @@ def _judged(settings: HttpSettings, answer: Answer) -> Accepted:
         return Accepted(answer=fit_to_keep(f"{status} {reference}"), reference=reference)
     code = found(document, settings.code_at) if settings.code_at else None
     if code is not None:
-        kind: type[Exception] = Rejected if code in settings.permanent else Down
-        raise kind(fit_to_keep(f"{status} error {code}"))
+        raise _refusal(settings, status, code)(fit_to_keep(f"{status} error {code}"))
     if said is not None and said not in accepted.values:
         raise Down(fit_to_keep(f"{status} {said}"))
     if 200 <= status < 300:
         raise Unsure(f"{status}, and nothing that says whether it was taken")
     raise meaning(status)(str(status))
+
+
+def _refusal(settings: HttpSettings, status: int, code: str) -> type[Exception]:
+    """A code is about this message, unless the status speaks of our credentials, our pace or a fault of the provider's."""
+    if code in settings.permanent:
+        return Rejected
+    return Elsewhere if 200 <= status < 300 or meaning(status) is Rejected else Down
 
 
 def _read(content: bytes) -> Any:

@@ -17,6 +17,7 @@ import idna
 import msgspec
 
 from services.notify.channels.port import LOGO_ID, Outgoing, Picture, Rejected
+from services.notify.channels.tokens import Tokens
 from staffgate.contracts.identity import Email
 
 _LONGEST_NAME = 60
@@ -58,7 +59,8 @@ class Sender:
     """`Staffgate <no-reply@staffgate.example>`, as the setting has it; bounces may go elsewhere. ValueError for what no
     server would take as a sender."""
 
-    def __init__(self, setting: str, bounces_to: str | None = None) -> None:
+    def __init__(self, setting: str, tokens: Tokens, bounces_to: str | None = None) -> None:
+        self.tokens = tokens
         self.name, found = parseaddr(setting)
         self.address = _sending(found)
         self.domain = self.address.rpartition("@")[2]
@@ -82,7 +84,7 @@ def written(message: Outgoing, sender: Sender) -> Letter:
             letter["Reply-To"] = address(message.reply_to)
         letter["Subject"] = _one_line(message.subject)
         letter["Date"] = format_datetime(message.sent_at)
-        letter["Message-ID"] = f"<{message.id}@{sender.domain}>"
+        letter["Message-ID"] = f"<{sender.tokens.name(message.id)}@{sender.domain}>"
         letter["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is told to us
         letter["X-Auto-Response-Suppress"] = "All"  # and in Exchange's own words
         _fill(letter, message)
@@ -99,8 +101,7 @@ def address(text: str) -> Address:
     """One address, its domain as the DNS has it. Raise Rejected."""
     try:
         local, _, domain = msgspec.convert(text, Email).rpartition("@")
-        if not domain.isascii():
-            domain = idna.encode(domain, uts46=True, std3_rules=True).decode()
+        domain = in_dns(domain)
         found = Address(username=local, domain=domain)
     except ValueError as fault:  # msgspec's and idna's are such, too
         raise Rejected("this is no e-mail address") from fault
@@ -108,6 +109,11 @@ def address(text: str) -> Address:
     if found.addr_spec != f"{local}@{domain}" or not local.isprintable() or not _DOMAIN.fullmatch(domain):
         raise Rejected("this is no e-mail address")
     return found
+
+
+def in_dns(domain: str) -> str:
+    """Raise UnicodeError for what is no name there."""
+    return domain if domain.isascii() else idna.encode(domain, uts46=True, std3_rules=True).decode()
 
 
 def _sending(text: str) -> str:

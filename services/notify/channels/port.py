@@ -81,6 +81,10 @@ class Down(Deferred):
     """Not taken, for sure, and the provider is at fault: another one may take it right now."""
 
 
+class Elsewhere(Down):
+    """Not taken here, for sure, and that is about this message: another one may take it, and this one is well."""
+
+
 class Unsure(Exception):
     """It may have been taken: the answer is missing. Nobody else may send it."""
 
@@ -103,7 +107,7 @@ class Provider(Protocol):
     def opened(self) -> AbstractAsyncContextManager[object]: ...
 
     async def send(self, message: Outgoing) -> Accepted:
-        """Raise Rejected, Deferred, Down or Unsure."""
+        """Raise Rejected, Deferred, Down, Elsewhere or Unsure."""
         ...
 
 

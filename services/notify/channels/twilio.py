@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from services.notify.channels.exchange import Answer, Exchange, meaning
-from services.notify.channels.port import Accepted, Down, Outgoing, Rejected, Unreachable, fit_to_keep
+from services.notify.channels.port import Accepted, Down, Elsewhere, Outgoing, Rejected, Unreachable, fit_to_keep
 from services.notify.channels.sender import bare
 from services.notify.channels.telephone import e164
 
@@ -21,10 +21,11 @@ _LONGEST_VALIDITY = 36_000  # seconds, Twilio's most
 _NEVER = frozenset({21211, 21265, 21266, 21610, 21614, 21635, 30003, 30004, 30005, 30006})
 # And nothing else will ever reach it: no such number, no mobile, or they want none.
 _NOBODY = frozenset({21211, 21610, 21614, 30005, 30006})
-# About the account, the sender, the settings or the pace: another provider may well send there.
-_NOT_FROM_HERE = frozenset(
-    {14107, 20003, 20429, 21212, 21408, 21601, 21603, 21606, 21608, 21609, 21611, 21612, 21659, 21660, 21661, 21703,
-     21704, 21705, 30001, 30002}
+# Not to this number or country from this account or sender: another provider may well send there.
+_NOT_FROM_HERE = frozenset({21408, 21606, 21608, 21612, 21659, 21703})
+# About the account, the sender, the settings or the pace, so it would be said of any number.
+_NOT_NOW = frozenset(
+    {14107, 20003, 20429, 21212, 21601, 21603, 21609, 21611, 21660, 21661, 21704, 21705, 30001, 30002}
 )  # fmt: skip
 
 
@@ -85,6 +86,8 @@ def _judged(answer: Answer) -> Accepted:
     if reply.code in _NEVER:
         kind = Unreachable if reply.code in _NOBODY else Rejected
     elif reply.code in _NOT_FROM_HERE:
+        kind = Elsewhere
+    elif reply.code in _NOT_NOW:
         kind = Down
     said = f"{answer.status} error {reply.code} {reply.message}" if reply.code else str(answer.status)
     raise kind(fit_to_keep(said))

@@ -35,6 +35,7 @@ LEASE = timedelta(seconds=30)  # more than an attempt takes, so that nobody take
 TAKES_AT_MOST = 20.0  # seconds for one attempt, all told
 SLOW = 2.5  # seconds without an answer are a failure of the provider's: the next message asks another one
 _PAUSE = 0.5
+_LONGEST_REFERENCE = 200  # characters, as receipts' are cut
 _SOON = timedelta(seconds=1)
 _PATIENT = 4  # as if it had been tried so often: four seconds and more
 
@@ -136,7 +137,8 @@ class Attempts:
         except Unusable as fault:
             return _failed(Reason.UNUSABLE, str(fault))
         except Rejected as fault:
-            return _failed(Reason.REJECTED, str(fault), unreachable=isinstance(fault, Unreachable))
+            gone = isinstance(fault, Unreachable)
+            return _failed(Reason.REJECTED, str(fault), unreachable=gone, unsure=pinned is not None)
         except Unsure as fault:
             return Again(answer=str(fault), unsure=True)
         except (Deferred, Unopenable) as fault:
@@ -188,7 +190,7 @@ class Attempts:
                 return Finished(
                     state=DeliveryState.SENT,
                     answer=accepted.answer,
-                    reference=accepted.reference or None,
+                    reference=_kept(accepted.reference),
                     segments=segments(message.text) if claim.channel == "sms" else None,
                 )
             except Deferred as fault:
@@ -260,8 +262,15 @@ def _wait(claim: Claim, *, unsure: bool = False) -> timedelta:
     return wait_after(attempts, urgent=claim.priority == URGENT, chance=random.random())  # noqa: S311 - jitter
 
 
-def _failed(reason: Reason, answer: str, *, unreachable: bool = False) -> Finished:
-    return Finished(state=DeliveryState.FAILED, reason=reason, answer=answer, unreachable=unreachable)
+def _kept(reference: str) -> str | None:
+    """What PostgreSQL would refuse (NUL, or more than fits an index's row) could never be written down, and the message
+    would be sent again at each lease. Without it a receipt that names nothing else finds no message."""
+    return reference if 0 < len(reference) <= _LONGEST_REFERENCE and reference.isprintable() else None
+
+
+def _failed(reason: Reason, answer: str, *, unreachable: bool = False, unsure: bool = False) -> Finished:
+    """`unsure`: of an attempt before this one, so a receipt may still settle it."""
+    return Finished(state=DeliveryState.FAILED, reason=reason, answer=answer, unreachable=unreachable, unsure=unsure)
 
 
 def _nobody(turns: Turns) -> NoReturn:
@@ -272,7 +281,7 @@ def _nobody(turns: Turns) -> NoReturn:
 def _kept_back(verdict: Held | Refused, given: Given) -> Outcome:
     if isinstance(verdict, Held):
         return Again(answer=verdict.answer, at=verdict.until, unsure=given.unsure, counts=False)
-    return _failed(verdict.reason, verdict.answer)
+    return _failed(verdict.reason, verdict.answer, unsure=given.unsure)
 
 
 _EXPIRED = Finished(state=DeliveryState.EXPIRED, reason=Reason.TOO_LATE, answer="too late")

@@ -61,17 +61,19 @@ class Dispatcher:
         if self._task is None or self._task.done():
             raise RuntimeError("nobody sends")
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """In the end what is being sent is finished; what can't be finished in time is left to its lease."""
+    def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"dispatcher.{self.name}")
-        try:
-            yield
-        finally:
-            self._stopping = True
-            self._wake.set()
+
+    def stop(self) -> None:
+        """Take nothing more."""
+        self._stopping = True
+        self._wake.set()
+
+    async def stopped(self) -> None:
+        """What is being sent is finished; what can't be finished in time is left to its lease."""
+        if self._task is not None:
             await self._task
-            await self._finish()
+        await self._finish()
 
     async def _finish(self) -> None:
         if self._sending:
@@ -162,3 +164,16 @@ class Dispatcher:
 
 def _jittered(seconds: float) -> float:
     return seconds * random.uniform(0.5, 1)  # noqa: S311
+
+
+@asynccontextmanager
+async def running(dispatchers: Sequence[Dispatcher]) -> AsyncIterator[None]:
+    """All stop at once: one after the other, each would wait for what it sends while the next ones went on taking."""
+    for dispatcher in dispatchers:
+        dispatcher.start()
+    try:
+        yield
+    finally:
+        for dispatcher in dispatchers:
+            dispatcher.stop()
+        await asyncio.gather(*(dispatcher.stopped() for dispatcher in dispatchers))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import msgspec
@@ -13,11 +15,13 @@ from services.notify.limit.keys import Keys, network
 from services.notify.limit.numbers import Number
 from services.notify.limit.settings import DAY, HOUR, Limits
 from services.notify.store.deliveries import Claim
-from services.notify.suppression.addresses import canonical
 from staffgate.contracts.identity import LinkPurpose
 
 # Dots in these mean nothing, and the second is the first.
 _GMAIL = ("gmail.com", "googlemail.com")
+
+
+_SHARES = 4  # organisations' worth of codes that a number gets in all
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -41,7 +45,7 @@ def rules(
 ) -> list[Rule]:
     """`to` is an SMS's."""
     of = (claim.channel, family(claim.template))
-    who = _number(limits, keys, to, proven=proven) if to else _address(limits, keys, claim, message)
+    who = _number(limits, keys, claim, to, proven=proven) if to else _address(limits, keys, claim, message)
     person = keys.of("person", str(claim.staff), *of)
     return [
         *who,
@@ -57,8 +61,11 @@ def source_of(claim: Claim, message: Outgoing) -> str:
 
 
 def folded(address: str) -> str:
-    """One mailbox, as far as anybody can tell: for limits only. What follows a plus is the same one's."""
-    local, _, domain = canonical("email", address).rpartition("@")
+    """One mailbox, as far as anybody can tell: for limits only, where it does no harm that some are two. What follows a
+    plus is the same one's."""
+    local, _, domain = unicodedata.normalize("NFKC", address).strip().casefold().rpartition("@")
+    with suppress(UnicodeError):  # what is no name of a domain is still the same text
+        domain = domain.rstrip(".").encode("idna").decode()
     local = local.partition("+")[0] or local
     if domain in _GMAIL:
         local, domain = local.replace(".", ""), _GMAIL[0]
@@ -70,11 +77,16 @@ def locks(rules: Sequence[Rule]) -> list[int]:
     return sorted({int.from_bytes(rule.key[:4], "big", signed=True) for rule in rules})
 
 
-def _number(limits: Limits, keys: Keys, to: Number, *, proven: bool) -> Iterator[Rule]:
-    """Across organisations: whoever is rung, or paid for it, is the same."""
-    number = keys.of("number", to.e164)
-    yield Rule("this number", number, HOUR, limits.number_per_hour)
-    yield Rule("this number", number, DAY, limits.number_per_day)
+def _number(limits: Limits, keys: Keys, claim: Claim, to: Number, *, proven: bool) -> Iterator[Rule]:
+    """Across organisations: whoever is rung, or paid for it, is the same. A number that has used codes has a share of its
+    own in each organisation, so that no stranger's uses up what its person logs in with."""
+    number, times = keys.of("number", to.e164), 1
+    if proven:
+        own, times = keys.of("number", str(claim.org), to.e164), _SHARES
+        yield Rule("this number", own, HOUR, limits.number_per_hour)
+        yield Rule("this number", own, DAY, limits.number_per_day)
+    yield Rule("this number", number, HOUR, limits.number_per_hour * times)
+    yield Rule("this number", number, DAY, limits.number_per_day * times)
     if not proven:
         yield Rule("numbers like this one", keys.of("prefix", to.prefix), HOUR, limits.prefix_per_hour)
 

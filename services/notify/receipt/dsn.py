@@ -2,7 +2,8 @@
 mailbox provider makes of its "this is spam" (RFC 5965).
 
 Anybody can write to the address where bounces go, so what is read here is a stranger's. It is read in one pass, to a
-depth of one and a bounded number of parts; whatever is not such a report of one of our own messages is None.
+depth of one and a bounded number of parts; whatever is not such a report of one of our own messages, by a name that only
+whoever had the message can know, is None.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from uuid import UUID
 
 import msgspec
 
+from services.notify.channels.tokens import Tokens
+
 _MOST_PARTS = 10
 _LARGEST_HEAD = 64 << 10  # of a part: what is after that is not looked at
 _NAME = re.compile(rb"^([!-9;-~]{1,80}):[ \t]*(.*)$")
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
-_MESSAGE_ID = re.compile(rf"<({_ID.pattern})@[^<>@\s]{{1,255}}>", re.I)
+_MESSAGE_ID = re.compile(r"<([^<>@\s]{1,80})@[^<>@\s]{1,255}>")
 _BOUNDARY = re.compile(r"""\bboundary\s*=\s*(?:"([^"]{1,200})"|([^\s;"]{1,200}))""", re.I)
 _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 # Class 5, and yet nothing about the address: the mailbox is full, the message is too large or not wanted, a rule forbids it.
@@ -54,25 +56,25 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
 
 
-def read(content: bytes) -> Report | None:
+def read(content: bytes, tokens: Tokens) -> Report | None:
     fields, body = _split(content)
     if not _type(fields).startswith("multipart/"):
         return None
     parts = list(_parts(fields, body))
-    ours = next(filter(None, (_message_id(part) for part in parts if part.type in _RETURNED)), None)
+    ours = next(filter(None, (_message_id(part, tokens) for part in parts if part.type in _RETURNED)), None)
     for part in parts:
         if part.type in _REPORTS:
-            return _delivery_report(ours, part)
+            return _delivery_report(ours, part, tokens)
         if part.type == _FEEDBACK and ours:
             return _feedback(ours, part)
     return None
 
 
-def _delivery_report(ours: UUID | None, part: Part) -> Report | None:
+def _delivery_report(ours: UUID | None, part: Part, tokens: Tokens) -> Report | None:
     """The first block is about the message, each of the others about one recipient. Where nothing of the message came
     back, the first says under which name it was handed over (RFC 3461's ENVID)."""
     blocks = [_fields(block) for block in re.split(rb"\n[ \t]*\n", part.content, maxsplit=_MOST_PARTS)]
-    ours = ours or _uuid(blocks[0].get("original-envelope-id", ""))
+    ours = ours or tokens.read(blocks[0].get("original-envelope-id", ""))
     if ours is None:
         return None
     named = [(_ACTIONS.get(_word(block, "action"), 0), block) for block in blocks]
@@ -103,14 +105,10 @@ def _feedback(ours: UUID, part: Part) -> Report | None:
     return Report(delivery=ours, word="complained", answer=kind) if kind in _BY_A_PERSON else None
 
 
-def _message_id(part: Part) -> UUID | None:
-    """Of the message that came back, if it is one of ours: they are `<id@domain>`."""
+def _message_id(part: Part, tokens: Tokens) -> UUID | None:
+    """Of the message that came back, if it is one of ours: they are `<id.token@domain>`."""
     found = _MESSAGE_ID.search(_split(part.content)[0].get("message-id", ""))
-    return UUID(found.group(1)) if found else None
-
-
-def _uuid(text: str) -> UUID | None:
-    return UUID(text) if _ID.fullmatch(text) else None
+    return tokens.read(found.group(1)) if found else None
 
 
 # --- MIME, as much of it as a report needs ----------------------------------------------------------------------

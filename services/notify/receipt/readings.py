@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from services.notify.channels.port import Told, fit_to_keep
+from services.notify.channels.tokens import Tokens
 from services.notify.provider.settings import Settings, SmtpSettings, TwilioSettings
 from services.notify.receipt import dsn
 from shared.errors import Invalid, Malformed
@@ -27,13 +28,15 @@ Word = Literal["delivered", "delayed", "bounced", "complained"]
 Nothing = Literal["delayed", "not_a_report"]
 
 
-def read(settings: Settings, content_type: str, content: bytes, delivery: UUID | None) -> Told | Nothing:
+def read(
+    settings: Settings, content_type: str, content: bytes, delivery: UUID | None, tokens: Tokens
+) -> Told | Nothing:
     """`delivery` is from the address that was asked, which Twilio signs. Raise Malformed, Invalid."""
     if isinstance(settings, TwilioSettings):
         _require(content_type, FORM)
         return _twilio(settings.name, content, delivery)
     if isinstance(settings, SmtpSettings) and content_type == REPORT:
-        return _report(settings.name, content)
+        return _report(settings.name, content, tokens)
     _require(content_type, JSON)
     return _json(settings.name, content)
 
@@ -70,8 +73,8 @@ def _twilio(provider: str, content: bytes, delivery: UUID | None) -> Told | Noth
     return _told(provider, word, answer, delivery, reference, permanent=error in _NO_SUCH_NUMBER)
 
 
-def _report(provider: str, content: bytes) -> Told | Nothing:
-    report = dsn.read(content)
+def _report(provider: str, content: bytes, tokens: Tokens) -> Told | Nothing:
+    report = dsn.read(content, tokens)
     if report is None:
         return "not_a_report"
     return _told(provider, report.word, report.answer, report.delivery, "", permanent=report.permanent)

@@ -16,6 +16,7 @@ import structlog
 from prometheus_client import Counter
 
 from services.notify.channels.port import Told
+from services.notify.channels.tokens import Tokens
 from services.notify.kinds import is_security
 from services.notify.provider.settings import Settings
 from services.notify.receipt.readings import read
@@ -40,16 +41,17 @@ receipts_total = Counter("notify_receipts_total", "What providers told after the
 
 class Receipts:
     def __init__(
-        self, db: Database, suppressions: Suppressions, providers: Sequence[Settings], public_url: str
+        self, db: Database, suppressions: Suppressions, providers: Sequence[Settings], public_url: str, tokens: Tokens
     ) -> None:  # fmt: skip
         self._db = db
         self._suppressions = suppressions
+        self._tokens = tokens
         self._providers = {one.name: (one, signatures(one, public_url)) for one in providers}
         self.round = Round("receipts", _EVERY, self.sweep)
 
     async def take(self, provider: str, head: Head, content: bytes, delivery: UUID | None) -> None:
         """What was sent to us over HTTP. Raise Unauthenticated for all that is not proved to be this provider's."""
-        found = read(self._proved(provider, head, content), head.content_type, content, delivery)
+        found = read(self._proved(provider, head, content), head.content_type, content, delivery, self._tokens)
         if isinstance(found, Told):
             await self.tell(found)
         else:

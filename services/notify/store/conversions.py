@@ -76,6 +76,9 @@ _TRIED = (
     " count(*) FILTER (WHERE used_at IS NULL AND at <= $4) AS day_old,"
     " count(*) AS day_sent"
     " FROM sent_code WHERE NOT proven AND at > $6"
+    # What no provider took was sent to nobody: an outage is no pumping.
+    " AND NOT EXISTS (SELECT FROM delivery WHERE delivery.id = sent_code.delivery AND NOT delivery.unsure"
+    "  AND delivery.state IN ('queued', 'expired', 'failed', 'dropped'))"
 )
 
 

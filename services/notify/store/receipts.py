@@ -42,14 +42,17 @@ async def settle_anywhere(tx: Tx, told: Told, now: datetime) -> Settled | None:
     """None where it is not this provider's message, or nothing new. One statement, so that of two at once one is first.
 
     What a provider says of a message that was given to it settles that message, recorded or not: the sender that is still
-    at it finds it taken. Delivered comes before bounced, whichever is told first; from there it goes nowhere.
+    at it finds it taken. Delivered comes before bounced, whichever is told first; from there it goes nowhere. Of a
+    reference that was given twice (those of SMPP servers begin anew) the newest message is meant.
     """
     return await tx.one(
         Settled,
         "UPDATE delivery SET state = $4, reason = $5, last_answer = $6, settled_at = $7,"
         " finished_at = coalesce(finished_at, $7), sealed = NULL, unsure = false"
-        " WHERE provider = $1 AND CASE WHEN $2::uuid IS NULL THEN reference = $3 ELSE id = $2 END"
-        " AND (state IN ('queued', 'sending', 'sent', 'expired', 'dead') OR (state = 'delivered' AND $4 = 'bounced'))"
+        " WHERE provider = $1 AND id = coalesce($2::uuid, (SELECT id FROM delivery WHERE provider = $1 AND reference = $3"
+        "  ORDER BY created_at DESC LIMIT 1))"
+        " AND (state IN ('queued', 'sending', 'sent', 'expired', 'dead') OR (state = 'delivered' AND $4 = 'bounced')"
+        "  OR (state = 'failed' AND unsure))"
         " RETURNING org, id, staff, channel, template, contact, address, masked",
         told.provider, told.delivery, told.reference, told.state, told.reason, told.answer, now,
     )  # fmt: skip

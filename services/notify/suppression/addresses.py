@@ -1,7 +1,7 @@
 """An address in the one form that is compared, and as it may be kept: an HMAC, and a few letters of it to be shown.
 
-However it was typed it is the same address. What follows a plus belongs to it: that `jane+x@` is dead says nothing of
-`jane@`.
+In capitals or not it is the same address, and two mailboxes are never one: `strasse@` is not `straße@`. What follows a plus
+belongs to it: that `jane+x@` is dead says nothing of `jane@`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from contextlib import suppress
 from typing import Annotated
 
 from msgspec import Meta
+
+from services.notify.channels.letter import in_dns
 
 E164 = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{4,14}$")]
 
@@ -41,8 +43,8 @@ def masked(channel: str, address: str) -> str:
 
 
 def _email(address: str) -> str:
-    """Lower case, the domain in ASCII (IDNA): two ways to write a domain are one."""
-    local, _, domain = unicodedata.normalize("NFKC", address).strip().casefold().rpartition("@")
+    """Lower case, the domain in ASCII as letters have it: two ways to write a domain are one."""
+    local, _, domain = unicodedata.normalize("NFC", address).strip().lower().rpartition("@")
     with suppress(UnicodeError):  # what is no name of a domain is still the same text
-        domain = domain.rstrip(".").encode("idna").decode()
+        domain = in_dns(domain.rstrip("."))
     return f"{local}@{domain}"

@@ -134,6 +134,7 @@ class Mailbox:
         mail = BytesParser(policy=policy).parsebytes(envelope.content)
         assert isinstance(mail, EmailMessage)
         mail["X-RcptTo"] = ", ".join(envelope.rcpt_tos)
+        mail.replace_header("Message-ID", mail["Message-ID"].strip())  # it is long: it stands on a line of its own
         self.mails.append(mail)
         return "250 2.0.0 Ok: queued as 4F1A2B"
 

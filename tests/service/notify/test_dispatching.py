@@ -19,6 +19,7 @@ from shared.errors import Unavailable
 from shared.service import Role
 from staffgate.contracts.notify import DeliveryState
 from tests.service.notify.conftest import IDS, Running, code_issued, database_of, link_issued, until
+from tests.unit.notify.reports.samples import TOKENS
 
 
 async def test_a_message_that_was_claimed_by_one_who_died_is_taken_over(surroundings: Running) -> None:
@@ -75,7 +76,7 @@ async def test_one_who_dies_before_the_answer_is_recorded_doubles_with_the_same_
     await surroundings.start(Role.WORKER)
     assert (await surroundings.row(event.link, "sent"))["attempts"] == 2
     first, second = surroundings.mailbox.mails
-    assert first["Message-ID"] == second["Message-ID"] == f"<{event.link}@staffgate.example>"
+    assert first["Message-ID"] == second["Message-ID"] == f"<{TOKENS.name(event.link)}@staffgate.example>"
 
 
 async def test_one_who_was_overtaken_writes_nothing_over(notify: Running) -> None:
@@ -119,7 +120,7 @@ async def test_one_who_was_overtaken_before_it_asked_asks_nobody(
     after = link_issued(notify.clock, staff=IDS.uuid())
     await notify.publish(after)
     await notify.row(after.link, "sent")
-    assert [mail["Message-ID"] for mail in notify.mailbox.mails] == [f"<{after.link}@staffgate.example>"]
+    assert [mail["Message-ID"] for mail in notify.mailbox.mails] == [f"<{TOKENS.name(after.link)}@staffgate.example>"]
     row = await notify.row(event.link, "sending")
     assert (row["attempts"], row["provider"]) == (2, None)
 
@@ -334,7 +335,7 @@ async def test_a_database_that_goes_away_kills_nobody(notify: Running, postgres:
 
     await until(recorded, 30)
     received_ids = {mail["Message-ID"] for mail in notify.mailbox.mails}
-    assert received_ids == {f"<{event.link}@staffgate.example>" for event in events}
+    assert received_ids == {f"<{TOKENS.name(event.link)}@staffgate.example>" for event in events}
 
 
 async def test_a_seal_that_does_not_open_is_reported_and_nobody_else_suffers(notify: Running) -> None:
@@ -371,3 +372,23 @@ async def test_faults_of_ours_tell_no_secret(
     monkeypatch.undo()
     notify.clock.advance(seconds=2)
     await notify.row(event.link, "sent")
+
+
+async def test_all_lanes_stop_taking_before_any_is_waited_for() -> None:
+    """One after the other, what one has under way would hold up the stop while the others went on taking."""
+    done: list[str] = []
+
+    class Lane:
+        def start(self) -> None:
+            done.append("start")
+
+        def stop(self) -> None:
+            done.append("stop")
+
+        async def stopped(self) -> None:
+            done.append("stopped")
+
+    lanes: list[Any] = [Lane(), Lane()]
+    async with dispatcher.running(lanes):
+        pass
+    assert done == ["start"] * 2 + ["stop"] * 2 + ["stopped"] * 2

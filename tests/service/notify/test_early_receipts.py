@@ -16,12 +16,13 @@ from services.notify.suppression.suppressions import Suppressions
 from staffgate.contracts.notify import DeliveryState, Reason
 from tests.service.notify.conftest import IDS, Running, code_issued, database_of, until
 from tests.service.notify.telling import events, state, telling, twilio_says
+from tests.unit.notify.reports.samples import TOKENS
 
 __all__ = ["telling"]
 
 
 def receipts(notify: Running, db: Any) -> Receipts:
-    return Receipts(db, Suppressions(db, Addresses(bytes(32))), [], "")
+    return Receipts(db, Suppressions(db, Addresses(bytes(32))), [], "", TOKENS)
 
 
 def delivered(id: UUID | None = None, **more: Any) -> Told:
@@ -82,7 +83,7 @@ async def test_a_message_that_nobody_was_given_is_settled_by_nobody(surroundings
 
 
 @pytest.mark.checklist("M10")
-@pytest.mark.parametrize("state_before", ["dead", "expired"])
+@pytest.mark.parametrize("state_before", ["dead", "expired", "failed"])
 async def test_what_was_given_up_unsure_is_settled_by_the_word_of_its_provider(
     surroundings: Running, state_before: str
 ) -> None:
@@ -91,12 +92,27 @@ async def test_what_was_given_up_unsure_is_settled_by_the_word_of_its_provider(
     async with database_of(surroundings).opened() as db:
         claim = await claimed(surroundings, db)
         async with db.begin_anywhere() as tx:
-            reason = Reason.EXHAUSTED if state_before == "dead" else Reason.TOO_LATE
-            end = Finished(state=DeliveryState(state_before), answer="lost", reason=reason)
+            reason = {"dead": Reason.EXHAUSTED, "expired": Reason.TOO_LATE, "failed": Reason.REJECTED}[state_before]
+            end = Finished(state=DeliveryState(state_before), answer="lost", reason=reason, unsure=True)
             assert await store.finish_anywhere(tx, claim, end, db.clock.now())
         await receipts(surroundings, db).tell(delivered(claim.id))
         row = await surroundings.row(claim.id, "delivered")
         assert (row["reason"], row["sealed"]) == (None, None)
+
+
+@pytest.mark.checklist("M10")
+async def test_of_a_reference_that_was_given_twice_the_newest_message_is_meant(surroundings: Running) -> None:
+    """Those of SMPP servers begin anew."""
+    await start_and_stop(surroundings)
+    async with database_of(surroundings).opened() as db:
+        old, new = await claimed(surroundings, db), await claimed(surroundings, db)
+        for claim in (old, new):
+            sent = Finished(state=DeliveryState.SENT, answer="250", reference="17")
+            async with db.begin_anywhere() as tx:
+                assert await store.finish_anywhere(tx, claim, sent, db.clock.now())
+        await receipts(surroundings, db).tell(delivered(reference="17"))
+        assert await state(surroundings, old.id) == ("sent", None)
+        assert await state(surroundings, new.id) == ("delivered", None)
 
 
 @pytest.mark.checklist("M10")

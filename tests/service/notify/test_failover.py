@@ -19,7 +19,7 @@ from prometheus_client import REGISTRY
 from services.notify.channels.port import Outgoing
 from services.notify.delivery import dispatcher
 from services.notify.delivery.attempts import Attempts
-from services.notify.delivery.dispatcher import Dispatcher
+from services.notify.delivery.dispatcher import Dispatcher, running
 from services.notify.limit.admission import Admitted
 from services.notify.provider.routes import Route, Routes
 from services.notify.provider.settings import ProviderSettings
@@ -293,7 +293,7 @@ async def test_whatever_goes_wrong_nothing_is_accepted_by_both(
         for name in ("first", "second"):
             db = database_of(surroundings)
             await stack.enter_async_context(db.opened())
-            await stack.enter_async_context(process(db, name, one, two).running())
+            await stack.enter_async_context(running([process(db, name, one, two)]))
 
         async def left(most: int) -> bool:
             surroundings.clock.advance(seconds=1)

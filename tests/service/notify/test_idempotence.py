@@ -14,6 +14,7 @@ from shared.service import Role
 from staffgate.contracts.event import Event
 from staffgate.contracts.identity import LinkPurpose
 from tests.service.notify.conftest import IDS, Running, code_issued, link_issued, notice_issued, until
+from tests.unit.notify.reports.samples import TOKENS
 
 
 def one_of_each(notify: Running) -> list[tuple[Event, Any]]:
@@ -43,7 +44,7 @@ async def test_an_event_that_comes_three_times_sends_one_message(notify: Running
     await all_handled(notify, len(each))
     ids = [id for event, id in each if event.type != "identity.code.issued.v1" or event.channel == "email"]  # type: ignore[attr-defined]
     received = Counter(mail["Message-ID"] for mail in notify.mailbox.mails)
-    assert received == {f"<{id}@staffgate.example>": 1 for id in ids}
+    assert received == {f"<{TOKENS.name(id)}@staffgate.example>": 1 for id in ids}
     assert len(notify.gateway.sent) == 1
 
 
@@ -101,4 +102,6 @@ async def test_the_newest_link_arrives_whichever_event_came_first(surroundings: 
     assert (await surroundings.row(older.link, "expired"))["reason"] == "superseded"
     surroundings.mailbox.hold.set()
     await all_handled(surroundings, 2)
-    assert [mail["Message-ID"] for mail in surroundings.mailbox.mails] == [f"<{newer.link}@staffgate.example>"]
+    assert [mail["Message-ID"] for mail in surroundings.mailbox.mails] == [
+        f"<{TOKENS.name(newer.link)}@staffgate.example>"
+    ]

@@ -22,6 +22,7 @@ from tests.service.notify.conftest import (
     WIDE,
     Running,
     code_issued,
+    database_of,
     limits,
     link_issued,
     notice_issued,
@@ -340,3 +341,24 @@ async def test_nobody_is_named_where_they_are_counted(surroundings: Running) -> 
     text = "\n".join(row[0] for row in rows)
     for secret in (NUMBER, NUMBER[1:], "jane", "203.0.113", NUMBER.encode().hex(), b"jane@acme.example".hex()):
         assert secret not in text
+
+
+@pytest.mark.checklist("N01")
+async def test_no_stranger_s_organisation_uses_up_what_somebody_logs_in_with(surroundings: Running) -> None:
+    """A number that has used a code has a share of its own in each organisation."""
+    async with judging(surroundings, Limits(countries=["AU"])) as judge:
+        code, other = IDS.uuid(), IDS.uuid()
+        assert await judge.admitted(id=code)
+        await judge.use(code)
+        surroundings.clock.advance(days=2)
+        for _ in range(2):
+            assert [await judge.admitted(org=other) for _ in range(6)] == [True] * 5 + [False]
+            surroundings.clock.advance(minutes=61)
+        assert not await judge.admitted(org=other), "ten a day"
+        assert await judge.admitted()
+
+
+async def test_a_process_that_hangs_gives_back_what_others_wait_for(surroundings: Running) -> None:
+    db = database_of(surroundings)
+    async with db.opened(), db.begin_anywhere() as tx:
+        assert await tx.value("SHOW idle_in_transaction_session_timeout") == "20s"

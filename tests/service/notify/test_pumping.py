@@ -243,3 +243,22 @@ async def test_a_code_that_is_used_is_heard_of_over_the_bus(notify: Running) -> 
 
     await until(used)
     assert await notify.owner.fetchval("SELECT count(*) FROM proven_number") == 1
+
+
+@pytest.mark.checklist("N03")
+async def test_an_outage_is_no_pumping(surroundings: Running) -> None:
+    """Codes that no provider took were sent to nobody, so nobody can have used them."""
+    async with judging(surroundings, Limits(countries=["AU"])) as judge:
+        codes = [IDS.uuid() for _ in range(30)]
+        for number, code in enumerate(codes):
+            assert await judge.admitted(f"+614{number:02d}{number:06d}", id=code)
+        await surroundings.owner.executemany(
+            "INSERT INTO delivery (org, id, staff, channel, template, priority, state, reason, next_attempt_at, issued_at,"
+            " created_at, deadline, finished_at, traceparent)"
+            " VALUES ($1, $2, $1, 'sms', 'code', 0, 'expired', 'too_late', $3, $3, $3, $3, $3, '')",
+            [(ACME, code, surroundings.clock.now()) for code in codes],
+        )
+        surroundings.clock.advance(minutes=6)
+        assert all([await judge.admitted(f"+61491{number:06d}") for number in range(3)])
+        await surroundings.owner.execute("UPDATE delivery SET state = 'sent', reason = NULL")
+        assert not await judge.admitted("+61491000009"), "sent, and used by nobody"

@@ -250,6 +250,15 @@ async def test_a_mail_server_tells(telling: Running, sample: str, becomes: Any, 
     assert [row["reason"] for row in await suppressions(telling)] == suppressed
 
 
+@pytest.mark.parametrize("sample", [samples.POSTFIX_UNKNOWN, samples.COMPLAINT, samples.ARRIVED])
+async def test_a_report_with_the_id_alone_is_nobodys(telling: Running, sample: str) -> None:
+    """The list of deliveries shows it; the mail server signs whatever comes to the address for bounces."""
+    id = await sent(telling)
+    assert await tell(telling, about(str(id), sample), type="message/rfc822") == (204, None)
+    assert await state(telling, id) == ("sent", None)
+    assert await suppressions(telling) == []
+
+
 async def test_a_report_is_bounded(telling: Running) -> None:
     status, problem = await tell(telling, about(IDS.uuid(), samples.HOLIDAY) + b"x" * (1 << 20), type="message/rfc822")
     assert (status, problem["type"]) == (413, "urn:staffgate:problem:too_large")

@@ -13,6 +13,7 @@ from services.notify.store import deliveries as store
 from shared import log as logging
 from staffgate.contracts.identity import LinkPurpose, NoticeKind
 from tests.service.notify.conftest import IDS, Running, code_issued, link_issued, notice_issued, until
+from tests.unit.notify.reports.samples import TOKENS
 
 CANARIES = re.compile(r"jane@acme|82461937|token=|\+?61 ?400")
 
@@ -30,7 +31,7 @@ async def test_a_link_becomes_an_email(notify: Running) -> None:
     row = await notify.row(event.link, "sent")
     assert mail["X-RcptTo"] == mail["To"] == "jane@acme.example"
     assert mail["From"] == "Staffgate <no-reply@staffgate.example>"
-    assert mail["Message-ID"] == f"<{event.link}@staffgate.example>"
+    assert mail["Message-ID"] == f"<{TOKENS.name(event.link)}@staffgate.example>"
     assert mail["Auto-Submitted"] == "auto-generated"
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text is not None

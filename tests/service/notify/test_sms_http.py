@@ -144,8 +144,9 @@ async def test_how_long_it_is_of_use_stays_within_what_twilio_takes(seconds: flo
         (500, {"code": 30005}, "Unreachable"),
         (400, {"code": 99999}, "Rejected"),
         (404, b"", "Rejected"),
-        (400, {"code": 21408}, "Down"),  # not to this country from here
-        (400, {"code": 21659}, "Down"),  # the sender is not ours
+        (400, {"code": 21408}, "Elsewhere"),  # not to this country from here
+        (400, {"code": 21612}, "Elsewhere"),  # not to this number
+        (400, {"code": 21601}, "Down"),  # the sender is not ours
         (401, {"code": 20003}, "Down"),
         (429, {"code": 20429}, "Down"),
         (429, b"", "Down"),
@@ -260,7 +261,13 @@ async def test_what_counts_as_accepted(body: object) -> None:
     [
         (200, {"status": 9, "error": {"code": 7}}, "Rejected", "200 error 7"),
         (400, {"error": {"code": "opted-out"}}, "Rejected", "400 error opted-out"),
-        (400, {"error": {"code": "no-credit"}}, "Down", "400 error no-credit"),
+        (400, {"error": {"code": "no-route"}}, "Elsewhere", "400 error no-route"),
+        (200, {"status": 9, "error": {"code": "no-route"}}, "Elsewhere", "200 error no-route"),
+        (401, {"error": {"code": "no-route"}}, "Down", "401 error no-route"),
+        (403, {"error": {"code": "no-route"}}, "Down", "403 error no-route"),
+        (429, {"error": {"code": "no-route"}}, "Down", "429 error no-route"),
+        (503, {"error": {"code": "no-route"}}, "Down", "503 error no-route"),
+        (502, {"error": {"code": "no-route"}}, "Down", "502 error no-route"),
         (200, {"status": "9"}, "Down", "200 9"),
         (200, {}, "Unsure", "200, and nothing that says whether it was taken"),
         (200, b"<html>", "Unsure", "200, and nothing that says whether it was taken"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
@@ -14,7 +15,7 @@ from services.notify.channels.smpp.pdu import Status
 from services.notify.provider.settings import SmppSettings, SmtpSettings, TwilioSettings
 from shared import log as logging
 from shared.service import Role
-from tests.service.notify.conftest import Running, code_issued, providers, until
+from tests.service.notify.conftest import IDS, Running, code_issued, providers, until
 from tests.service.notify.smsc import DELIVERED, Smsc, listening
 
 
@@ -134,3 +135,54 @@ async def test_only_those_who_send_have_a_link(sending: Running, smsc: Smsc) -> 
     await sending.publish(event)
     await sending.row(event.code, "sent")
     assert len(smsc.binds) == 2
+
+
+async def test_numbers_that_a_provider_will_not_serve_leave_it_to_everybody_else(sending: Running, smsc: Smsc) -> None:
+    """A refusal because of a number is an answer: the next provider gets that message, the first one the next message."""
+    smsc.statuses = [Status.INVALID_SOURCE, 0x401, 0x401, 0x401]
+    for by in ["gateway"] * 4 + ["smsc"]:
+        event = code_issued(sending.clock, staff=IDS.uuid(), to=f"+61 4{len(sending.gateway.sent):08}")
+        await sending.publish(event)
+        assert (await sending.row(event.code, "sent"))["provider"] == by
+
+
+async def test_a_number_that_nobody_serves_waits_by_itself(sending: Running, smsc: Smsc) -> None:
+    """With back-off, each time counted as a try: everybody is well, so everybody is asked again."""
+    smsc.statuses = [0x401] * 4
+    sending.gateway.answers = [(400, {"code": 21408})] * 4
+    event = code_issued(sending.clock)
+    await sending.publish(event)
+    for attempts in range(1, 5):
+
+        async def put_back(attempts: int = attempts) -> asyncpg.Record | None:
+            return await sending.owner.fetchrow(
+                "SELECT * FROM delivery WHERE id = $1 AND state = 'queued' AND attempts = $2", event.code, attempts
+            )
+
+        row = await until(put_back)
+        assert (row["last_answer"], row["unsure"]) == ("400 error 21408", False)
+        wait = row["next_attempt_at"] - sending.clock.now()
+        assert 2 ** (attempts - 1) / 2 <= wait.total_seconds() <= 2 ** (attempts - 1)
+        sending.clock.advance(seconds=wait.total_seconds())
+    row = await sending.row(event.code, "sent")
+    assert (row["provider"], row["attempts"]) == ("smsc", 5)
+
+
+@pytest.mark.parametrize("reference", ["SM\0", "SM\x1b[2J", "".join(chr(0x4E00 + n) for n in range(5000))])
+async def test_a_reference_that_can_not_be_kept_is_not(sending: Running, smsc: Smsc, reference: str) -> None:
+    """Else the message could not be recorded as sent, and would go out again when its lease is over."""
+    smsc.statuses = [Status.THROTTLED]
+    sending.gateway.answers = [(201, {"sid": reference})]
+    event = code_issued(sending.clock)
+    await sending.publish(event)
+    row = await sending.row(event.code, "sent")
+    assert (row["provider"], row["reference"]) == ("gateway", None)
+    assert not sending.gateway.sent
+
+
+async def test_a_reference_of_two_hundred_characters_is_kept(sending: Running, smsc: Smsc) -> None:
+    smsc.statuses = [Status.THROTTLED]
+    sending.gateway.answers = [(201, {"sid": "é" * 200})]
+    event = code_issued(sending.clock)
+    await sending.publish(event)
+    assert (await sending.row(event.code, "sent"))["reference"] == "é" * 200

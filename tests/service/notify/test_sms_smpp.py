@@ -105,8 +105,9 @@ async def test_a_window_that_stays_full_is_the_providers_fault(monkeypatch: pyte
         (Status.THROTTLED, "Down", "0x58 throttled"),
         (Status.QUEUE_FULL, "Down", "0x14 queue full"),
         (Status.SYSTEM_ERROR, "Down", "0x08 system error"),
-        (Status.INVALID_SOURCE, "Down", "0x0a invalid source"),
-        (0x401, "Down", "0x401"),
+        (Status.INVALID_BIND_STATE, "Down", "0x04 invalid bind state"),
+        (Status.INVALID_SOURCE, "Elsewhere", "0x0a invalid source"),
+        (0x401, "Elsewhere", "0x401"),
         (Status.INVALID_DESTINATION, "Rejected", "0x0b invalid destination"),
         (0x402, "Rejected", "0x402"),  # the operator says so
     ],

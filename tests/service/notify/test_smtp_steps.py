@@ -15,6 +15,7 @@ from services.notify.channels import connections, email
 from services.notify.channels.email import SmtpProvider
 from services.notify.channels.port import Deferred, Down, Outgoing, Rejected, Unreachable, Unsure
 from tests.service.notify.scripted import HANG_UP, SILENCE, Script, scripted_server
+from tests.unit.notify.reports.samples import TOKENS
 
 MESSAGE = Outgoing(
     id=UUID("01990000-0000-7000-8000-000000000001"),
@@ -27,7 +28,9 @@ MESSAGE = Outgoing(
 
 
 def provider(url: str) -> SmtpProvider:
-    return SmtpProvider("mail", url, "Staffgate <no-reply@staffgate.example>", bounces_to="bounces@staffgate.example")
+    return SmtpProvider(
+        "mail", url, "Staffgate <no-reply@staffgate.example>", TOKENS, bounces_to="bounces@staffgate.example"
+    )
 
 
 async def outcome(script: Script, message: Outgoing = MESSAGE) -> BaseException | str:
@@ -52,7 +55,7 @@ async def test_an_email_goes_out_step_by_step() -> None:
     size = len(content.replace(b"\r\n..", b"\r\n.")) - 3
     assert script.heard == [
         "EHLO",
-        f"MAIL FROM:<bounces@staffgate.example> SIZE={size} RET=HDRS ENVID={MESSAGE.id}",
+        f"MAIL FROM:<bounces@staffgate.example> SIZE={size} RET=HDRS ENVID={TOKENS.name(MESSAGE.id)}",
         "RCPT TO:<jane@acme.example>",
         "DATA",
         "QUIT",

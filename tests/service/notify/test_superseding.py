@@ -10,6 +10,7 @@ from shared.bus.envelope import Envelope, encode, open_envelope
 from shared.service import Role
 from staffgate.contracts.identity import LinkIssued, LinkPurpose
 from tests.service.notify.conftest import ACME, IDS, RAY, Running, code_issued, database_of, link_issued, until
+from tests.unit.notify.reports.samples import TOKENS
 
 
 async def test_of_links_that_wait_only_the_newest_is_sent(notify: Running) -> None:
@@ -29,7 +30,7 @@ async def test_of_links_that_wait_only_the_newest_is_sent(notify: Running) -> No
     await notify.publish(other)
     await notify.row(other.link, "sent")
     assert [mail["Message-ID"] for mail in notify.mailbox.mails] == [
-        f"<{event.link}@staffgate.example>" for event in (new, other)
+        f"<{TOKENS.name(event.link)}@staffgate.example>" for event in (new, other)
     ]
 
 

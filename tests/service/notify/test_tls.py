@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from services.notify.channels.email import SmtpProvider
 from services.notify.channels.port import Deferred, Outgoing
 from tests.service.notify.conftest import Mailbox, smtp_server
+from tests.unit.notify.reports.samples import TOKENS
 
 MESSAGE = Outgoing(
     id=UUID("01990000-0000-7000-8000-000000000001"),
@@ -62,7 +63,7 @@ class Certificate:
 
 
 async def send(url: str, context: ssl.SSLContext | None = None) -> str:
-    channel = SmtpProvider("mail", url, "Staffgate <no-reply@staffgate.example>", tls_context=context)
+    channel = SmtpProvider("mail", url, "Staffgate <no-reply@staffgate.example>", TOKENS, tls_context=context)
     async with channel.opened():
         return (await channel.send(MESSAGE)).answer
 
@@ -123,7 +124,7 @@ async def test_plain_text_has_to_be_asked_for() -> None:
 async def test_a_server_that_went_away_is_reached_again_when_it_is_back() -> None:
     mailbox = Mailbox()
     async with smtp_server(mailbox) as port:
-        channel = SmtpProvider("mail", f"smtp://127.0.0.1:{port}?tls=none", "no-reply@staffgate.example")
+        channel = SmtpProvider("mail", f"smtp://127.0.0.1:{port}?tls=none", "no-reply@staffgate.example", TOKENS)
         await channel.send(MESSAGE)
     with pytest.raises(Deferred):
         await channel.send(MESSAGE)

@@ -11,17 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.notify.channels.tokens import Tokens
 from services.notify.receipt import dsn
 from services.notify.receipt.dsn import Report
 from shared.ids import RandomIds
 from tests.unit.notify.reports import samples
-from tests.unit.notify.reports.samples import about
+from tests.unit.notify.reports.samples import TOKENS, about
 
 ID = RandomIds().uuid()
 
 
 def read(sample: str, **how: str) -> Report | None:
-    return dsn.read(about(ID, sample, **how))
+    return dsn.read(about(ID, sample, **how), TOKENS)
 
 
 @pytest.mark.parametrize("lines", ["\r\n", "\n"])
@@ -98,6 +99,19 @@ def test_where_nothing_of_the_message_came_back_its_envelope_says_which_it_was()
     assert read(named.replace("{id}", "another")) is None
 
 
+@pytest.mark.parametrize("sample", [samples.POSTFIX_UNKNOWN, samples.COMPLAINT, samples.ARRIVED])
+def test_who_knows_the_delivery_and_not_the_letter_tells_nothing(sample: str) -> None:
+    """Administrators see ids: with one alone, or with the token of another letter, nobody can write a report."""
+    other = TOKENS.name(RandomIds().uuid()).partition(".")[2]
+    for name in (f"{ID}", f"{ID}.", f"{ID}.{other}", f"{ID}.{'0' * 16}", Tokens(b"another key").name(ID)):
+        assert dsn.read(about(name, sample), TOKENS) is None
+        enveloped = sample.replace("Reporting-MTA:", "Original-Envelope-Id: {id}\nReporting-MTA:")
+        assert dsn.read(about(name, enveloped.replace("Message-ID: <{id}@", "X: <{id}@")), TOKENS) is None
+    found = dsn.read(about(TOKENS.name(ID).upper(), sample), TOKENS)
+    assert found is not None
+    assert found.delivery == ID
+
+
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
 def test_parts_may_be_encoded(encoding: str) -> None:
     head, _, rest = samples.POSTFIX_UNKNOWN.partition("Content-Type: message/delivery-status\n\n")
@@ -117,7 +131,7 @@ def test_parts_may_be_encoded(encoding: str) -> None:
 
 @given(st.binary(max_size=3000))
 def test_any_bytes_can_be_read(content: bytes) -> None:
-    assert dsn.read(content) is None
+    assert dsn.read(content, TOKENS) is None
 
 
 @settings(max_examples=300)
@@ -130,7 +144,7 @@ def test_a_report_with_anything_in_it_can_be_read(data: st.DataObject) -> None:
         end = data.draw(st.integers(start, min(len(content), start + 200)))
         instead = data.draw(st.one_of(st.binary(max_size=50), st.just(content[start:end] * 2), st.just(b"\r\n\r\n")))
         content = content[:start] + instead + content[end:]
-    found = dsn.read(content)
+    found = dsn.read(content, TOKENS)
     assert found is None or found.word in ("delivered", "delayed", "bounced", "complained")
 
 
@@ -154,5 +168,5 @@ _MEGABYTE = 1 << 20
 )  # fmt: skip
 def test_what_is_made_to_take_long_does_not(content: bytes) -> None:
     began = time.perf_counter()
-    assert dsn.read(content[:_MEGABYTE]) is None
+    assert dsn.read(content[:_MEGABYTE], TOKENS) is None
     assert time.perf_counter() - began < 0.5

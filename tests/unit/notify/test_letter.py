@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from services.notify.channels.letter import Letter, Sender, address, written
 from services.notify.channels.port import LOGO_ID, Outgoing, Picture, Rejected
+from tests.unit.notify.reports.samples import TOKENS
 
 ID = UUID("01990000-0000-7000-8000-000000000001")
-SENDER = Sender("Staffgate <no-reply@staffgate.example>", "bounces@staffgate.example")
+SENDER = Sender("Staffgate <no-reply@staffgate.example>", TOKENS, "bounces@staffgate.example")
 HEADERS = [
     "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress", "MIME-Version",
     "Content-Type",
@@ -55,7 +56,7 @@ def test_the_letter_is_whole_and_ready_to_be_signed() -> None:
     mail = received(outgoing(text="Zoë"))
     assert mail.keys() == HEADERS
     assert (mail["From"], mail["To"]) == ("Staffgate <no-reply@staffgate.example>", "jane@acme.example")
-    assert mail["Message-ID"] == f"<{ID}@staffgate.example>"
+    assert mail["Message-ID"].strip() == f"<{TOKENS.name(ID)}@staffgate.example>"
     assert mail["Date"] == "Sun, 22 Nov 2026 09:00:00 +0000"
     assert (mail["Auto-Submitted"], mail["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
@@ -74,7 +75,7 @@ def test_the_same_message_is_the_same_letter_however_often_it_is_tried() -> None
 
 
 def test_without_an_address_for_bounces_they_go_to_the_sender() -> None:
-    assert written(outgoing(), Sender("no-reply@staffgate.example")).sender == "no-reply@staffgate.example"
+    assert written(outgoing(), Sender("no-reply@staffgate.example", TOKENS)).sender == "no-reply@staffgate.example"
 
 
 @pytest.mark.parametrize(
@@ -82,13 +83,13 @@ def test_without_an_address_for_bounces_they_go_to_the_sender() -> None:
 )
 def test_a_sender_that_no_server_takes_is_noticed_at_the_start(setting: str) -> None:
     with pytest.raises(ValueError, match="address"):
-        Sender(setting)
+        Sender(setting, TOKENS)
     with pytest.raises(ValueError, match="address"):
-        Sender("no-reply@acme.example", setting or "nobody")
+        Sender("no-reply@acme.example", TOKENS, setting or "nobody")
 
 
 def test_a_senders_domain_is_as_the_dns_has_it() -> None:
-    assert Sender("Staffgate <no-reply@bücher.example>").domain == "xn--bcher-kva.example"
+    assert Sender("Staffgate <no-reply@bücher.example>", TOKENS).domain == "xn--bcher-kva.example"
 
 
 # --- whose it is ----------------------------------------------------------------------------------------------

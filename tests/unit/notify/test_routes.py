@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from services.notify.channels.port import Accepted, Deferred, Down, Outgoing, Rejected, Unsure
+from services.notify.channels.port import Accepted, Deferred, Down, Elsewhere, Outgoing, Rejected, Unsure
 from services.notify.provider.routes import PLENTY, Route, Routes, Turns
 from services.notify.provider.settings import ProviderSettings
 from shared.ids import RandomIds
@@ -124,7 +124,7 @@ async def test_no_answer_and_a_bad_one_count_against_it(fault: Exception) -> Non
     assert not one.permit(NOW)
 
 
-@pytest.mark.parametrize("fault", [Deferred("450"), Rejected("550"), None])
+@pytest.mark.parametrize("fault", [Deferred("450"), Elsewhere("21408"), Rejected("550"), None])
 async def test_what_is_about_the_message_does_not(fault: Exception | None) -> None:
     one = route("one")
     await fails(one, times=2)

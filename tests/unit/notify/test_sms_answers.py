@@ -43,7 +43,8 @@ def judged(answer: Answer, by: Callable[[Answer], Accepted]) -> str:
 def test_every_answer_means_something(status: int, body: bytes) -> None:
     for by in (twilio._judged, partial(http._judged, DESCRIBED)):
         said = judged(Answer(status, body), by)
-        assert said.removeprefix("refused: ").startswith(str(status))
+        # A status with enough digits behind it might be a telephone's number, and is not kept either.
+        assert said.removeprefix("refused: ").startswith((str(status), "***"))
         assert said.startswith("refused") or 200 <= status < 300
 
 

@@ -18,6 +18,7 @@ from services.notify.channels.smpp.provider import SmppProvider
 from services.notify.channels.twilio import TwilioProvider
 from services.notify.provider.opening import provider
 from services.notify.provider.settings import Settings, read
+from tests.unit.notify.reports.samples import TOKENS
 
 PUBLIC = "https://notify.acme.example/"
 HTTP = {
@@ -59,7 +60,7 @@ def one(settings: dict[str, Any]) -> Settings:
     ],
 )
 def test_good_descriptions(settings: dict[str, Any]) -> None:
-    assert provider(one(settings), PUBLIC, tell).channel == "sms"
+    assert provider(one(settings), PUBLIC, tell, TOKENS).channel == "sms"
 
 
 @pytest.mark.parametrize(
@@ -112,18 +113,18 @@ def test_receipts_are_asked_for_where_they_can_be_believed() -> None:
     """Twilio signs with the account's token, a described provider with the secret that both have."""
     asking = HTTP | {"json": {"to": "{to}", "text": "{text}", "callback": "{receipts}"}}
     twilio, described = (
-        provider(one(TWILIO), PUBLIC, tell),
-        provider(one(asking | {"receipts_secret": "s"}), PUBLIC, tell),
+        provider(one(TWILIO), PUBLIC, tell, TOKENS),
+        provider(one(asking | {"receipts_secret": "s"}), PUBLIC, tell, TOKENS),
     )
     assert isinstance(twilio, TwilioProvider)
     assert isinstance(described, HttpProvider)
     assert twilio._receipts == described._receipts == "https://notify.acme.example/v1/receipts/sms"
-    nobody_asks = provider(one(TWILIO), "", tell)
+    nobody_asks = provider(one(TWILIO), "", tell, TOKENS)
     assert isinstance(nobody_asks, TwilioProvider)
     assert not nobody_asks._receipts
     for settings, public_url in ((asking, PUBLIC), (asking | {"receipts_secret": "s"}, "")):
         with pytest.raises(ValueError, match="receipts_secret"):
-            provider(one(settings), public_url, tell)
+            provider(one(settings), public_url, tell, TOKENS)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_receipts_are_asked_for_where_they_can_be_believed() -> None:
     ],
 )
 def test_who_a_message_is_from(changed: dict[str, Any], address: Address) -> None:
-    opened = provider(one(SMPP | changed), PUBLIC, tell)
+    opened = provider(one(SMPP | changed), PUBLIC, tell, TOKENS)
     assert isinstance(opened, SmppProvider)
     assert opened._source == address
 

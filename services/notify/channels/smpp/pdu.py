@@ -36,6 +36,7 @@ class Status(IntEnum):
 
     OK = 0x00
     INVALID_COMMAND = 0x03
+    INVALID_BIND_STATE = 0x04
     ALREADY_BOUND = 0x05
     SYSTEM_ERROR = 0x08
     INVALID_SOURCE = 0x0A

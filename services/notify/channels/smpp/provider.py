@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from services.notify.channels.port import Accepted, Down, Outgoing, Rejected, Tell, Told, Unsure, fit_to_keep
+from services.notify.channels.port import Accepted, Down, Elsewhere, Outgoing, Rejected, Tell, Told, Unsure, fit_to_keep
 from services.notify.channels.sender import bare, is_name
 from services.notify.channels.smpp import pdu, receipt
 from services.notify.channels.smpp.link import Link, Lost, described
@@ -27,6 +27,11 @@ _REMEMBERED = 60.0  # what is still without an answer then is given again
 _SHORTEST, _LONGEST = 1.0, 30.0  # between attempts to bind
 _DELIVERED = "DELIVRD"
 _UNDELIVERED = frozenset({"EXPIRED", "DELETED", "UNDELIV", "REJECTD"})
+# About the server, the link or the pace; any other status is about the message that it answers.
+_UNWELL = frozenset({
+    Status.SYSTEM_ERROR, Status.QUEUE_FULL, Status.THROTTLED, Status.INVALID_BIND_STATE, Status.ALREADY_BOUND,
+    Status.BIND_FAILED, Status.INVALID_PASSWORD, Status.INVALID_SYSTEM_ID,
+})  # fmt: skip
 _INTERNATIONAL, _NAME, _SHORT_NUMBER = (1, 1), (5, 0), (3, 0)  # TON and NPI
 
 log = structlog.get_logger()
@@ -186,7 +191,7 @@ class SmppProvider:
             except Malformed:
                 return ""
         never = answer.status == Status.INVALID_DESTINATION or answer.status in self._settings.permanent
-        kind: type[Exception] = Rejected if never else Down
+        kind: type[Exception] = Rejected if never else Down if answer.status in _UNWELL else Elsewhere
         raise kind(described(answer.status))
 
     # --- what it tells ----------------------------------------------------------------------------------------

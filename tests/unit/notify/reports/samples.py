@@ -1,8 +1,12 @@
-"""One of each, `{id}` where our Message-ID stands."""
+"""One of each, `{id}` where our name for the message stands."""
 
 from __future__ import annotations
 
 from uuid import UUID
+
+from services.notify.channels.tokens import Tokens
+
+TOKENS = Tokens(bytes(32))  # as with the key of the tests
 
 POSTFIX_UNKNOWN = """\
 Return-Path: <>
@@ -210,6 +214,6 @@ EVERY = {
 }  # fmt: skip
 
 
-def about(id: UUID, sample: str, *, lines: str = "\r\n") -> bytes:
-    """As it comes over SMTP."""
-    return sample.replace("{id}", str(id)).replace("\n", lines).encode()
+def about(id: UUID | str, sample: str, *, lines: str = "\r\n") -> bytes:
+    """As it comes over SMTP. Of a delivery, or with what stands there instead of its name."""
+    return sample.replace("{id}", id if isinstance(id, str) else TOKENS.name(id)).replace("\n", lines).encode()
