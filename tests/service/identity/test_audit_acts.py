@@ -40,8 +40,11 @@ NOBODYS = frozenset(
 )  # fmt: skip
 # Keys are all organisations': test_keys.py rotates them, in a database of its own.
 ELSEWHERE = frozenset({Act.KEY_ROTATED})
-# What is done in the background comes from no address.
-BACKGROUND = frozenset({Act.KEY_ROTATED, Act.USER_ERASED, Act.USERS_IMPORTED, Act.RESET_ASKED})
+# What is done in the background, or heard of from another service, comes from no address.
+BACKGROUND = frozenset(
+    {Act.KEY_ROTATED, Act.USER_ERASED, Act.USERS_IMPORTED, Act.RESET_ASKED, Act.USER_UNREACHABLE, Act.USER_REACHABLE,
+     Act.SUPPRESSION_CHANGED}
+)  # fmt: skip
 ABOUT_ALL = frozenset(
     {
         Act.BLOCKLIST_CHANGED, Act.KEY_ROTATED, Act.NUMBERS_CHANGED, Act.ORG_CLOSED, Act.ORG_NAMED,

@@ -91,7 +91,8 @@ async def test_two_administrators_who_suspend_each_other_leave_one(acme: Acme) -
             while await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2:
                 await asyncio.sleep(0.005)
     answers = [await act for act in acts]
-    assert sorted(answer.status for answer in answers) == [200, 409], [answer.text for answer in answers]
+    # 401: the slower one's own session was over by the time it was looked at.
+    assert sorted(answer.status for answer in answers) in ([200, 409], [200, 401]), [answer.text for answer in answers]
     left = await owner.fetchval("SELECT count(*) FROM staff WHERE id = ANY($1) AND status = 'active'", ids)
     await owner.close()
     assert left == 1

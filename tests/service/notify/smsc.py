@@ -42,7 +42,8 @@ class Session:
 
     def hang_up(self) -> None:
         assert self.writer.transport
-        self.writer.transport.abort()
+        with suppress(AttributeError):  # asyncio's, of a TLS transport that has lost its own already
+            self.writer.transport.abort()
 
 
 @dataclass

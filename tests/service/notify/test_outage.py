@@ -202,7 +202,7 @@ async def test_what_nobody_was_asked_for_uses_up_no_try(
     async with post(surroundings, monkeypatch) as here:
         here.server.answers["jane0@acme.example"] = ["451 4.2.2 mailbox full"] * (tries - 1)
         to, id = await here.invite()
-        await here.pass_time(timedelta(minutes=1))
+        await here.pass_time(timedelta(minutes=3))
         assert (await surroundings.row(id, "sent"))["attempts"] == 5 + tries
         assert len(here.server.tries[to]) == tries
 
