@@ -15,8 +15,9 @@ from services.notify.plain import plain
 from services.notify.store import brands as store
 from services.notify.store.brands import BrandRow
 from shared.db import Database
-from shared.errors import Invalid, NotFound, PreconditionFailed
+from shared.errors import Invalid, NotFound
 from shared.freshness import require_fresh
+from shared.preconditions import require_match
 from staffgate.contracts.caller import Person
 from staffgate.contracts.notify import Branding as View
 from staffgate.contracts.notify import Logo, SetBranding
@@ -43,7 +44,7 @@ class Branding:
         _check(wanted)
         async with self._db.begin(caller.org) as tx:
             old = await store.lock_brand(tx, caller.org)
-            _require_match(old, if_match)
+            require_match(if_match, _etag(old))
             if wanted.reply_to != old.reply_to:
                 require_fresh(caller, self._db.clock)
             new = msgspec.structs.replace(
@@ -61,7 +62,7 @@ class Branding:
             raise Invalid("logo_unusable", f"This is no picture for an e-mail: {fault}.") from fault
         async with self._db.begin(caller.org) as tx:
             old = await store.lock_brand(tx, caller.org)
-            _require_match(old, if_match)
+            require_match(if_match, _etag(old))
             new = msgspec.structs.replace(
                 old, logo=logo.content, logo_type=logo.subtype, version=old.version + 1
             )  # fmt: skip
@@ -72,7 +73,7 @@ class Branding:
         require_administrator(caller)
         async with self._db.begin(caller.org) as tx:
             old = await store.lock_brand(tx, caller.org)
-            _require_match(old, if_match)
+            require_match(if_match, _etag(old))
             if old.logo is None:
                 raise NotFound("no_logo", "There is no logo to remove.")
             new = msgspec.structs.replace(old, logo=None, logo_type=None, version=old.version + 1)
@@ -95,16 +96,6 @@ def _check(wanted: SetBranding) -> None:
             address(wanted.reply_to)
     except Rejected as fault:
         raise Invalid("no_address", "This is no e-mail address; write one, or nothing.", at="$.reply_to") from fault
-
-
-def _require_match(row: BrandRow, if_match: str | None) -> None:
-    if (
-        if_match is not None
-        and if_match.strip() != "*"
-        and _etag(row) not in [one.strip() for one in if_match.split(",")]
-    ):
-        detail = "It was changed since you read it; read it again, and decide anew."
-        raise PreconditionFailed("changed_meanwhile", detail, etag=_etag(row))
 
 
 def _shown(row: BrandRow) -> View:

@@ -13,8 +13,9 @@ from services.notify.limit.settings import Limits
 from services.notify.store import policies as store
 from services.notify.store.policies import PolicyRow
 from shared.db import Database, Tx
-from shared.errors import Invalid, PreconditionFailed
+from shared.errors import Invalid
 from shared.freshness import require_fresh
+from shared.preconditions import require_match
 from staffgate.contracts.caller import Person
 from staffgate.contracts.notify import SendingPolicy, SetSendingPolicy
 
@@ -44,7 +45,7 @@ class Policies:
         countries = None if wanted.countries is None else self._checked(wanted.countries)
         async with self._db.begin(caller.org) as tx:
             old = await store.lock_policy(tx, caller.org)
-            _require_match(old, if_match)
+            require_match(if_match, _etag(old))
             if countries != old.countries:
                 await store.set_policy(tx, caller.org, countries, caller.staff, self._db.clock.now())
             new = await store.policy(tx, caller.org)
@@ -73,12 +74,6 @@ class Policies:
         return SendingPolicy(
             countries=[*self._in_force(row)], own=row.countries is not None, selectable=[*self._limits.selectable]
         )  # fmt: skip
-
-
-def _require_match(row: PolicyRow, if_match: str | None) -> None:
-    if if_match is not None and if_match.strip() not in ("*", _etag(row)):
-        detail = "It was changed since you read it; read it again, and decide anew."
-        raise PreconditionFailed("changed_meanwhile", detail, etag=_etag(row))
 
 
 def _etag(row: PolicyRow) -> str:
