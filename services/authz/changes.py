@@ -20,7 +20,8 @@ from services.authz.store import revisions as revision_store
 from services.authz.store import subjects as subject_store
 from services.authz.work import Work, begin, etag_of
 from shared.db import Database, Tx
-from shared.errors import Forbidden, NotFound, PreconditionFailed, Refusal, Unavailable
+from shared.errors import Forbidden, NotFound, Refusal, Unavailable
+from shared.preconditions import require_match
 from staffgate.contracts.administration import Made, Outcome, Preview
 from staffgate.contracts.caller import Person
 from staffgate.contracts.changes import Change
@@ -171,12 +172,8 @@ def _people(work: Work) -> list[UUID] | None:
 
 
 async def _compare(work: Work, change: Change, if_match: str) -> None:
-    """RFC 9110, section 13.1.1. A weak tag never matches."""
-    if if_match.strip() == "*":
-        return
-    etag = await _etag(work, change)
-    if etag not in [tag.strip() for tag in if_match.split(",")]:
-        raise PreconditionFailed("changed_meanwhile", "It is not as you last saw it; look again.", etag=etag)
+    if if_match.strip() != "*":
+        require_match(if_match, await _etag(work, change))
 
 
 async def _etag(work: Work, change: Change) -> str | None:

@@ -23,8 +23,9 @@ from services.identity.store.lifecycle import Edited
 from services.identity.store.staff import StaffRow
 from services.identity.telephone import e164
 from shared.db import Database, Tx
-from shared.errors import Conflict, Forbidden, Invalid, PreconditionFailed
+from shared.errors import Conflict, Forbidden, Invalid
 from shared.freshness import require_fresh
+from shared.preconditions import require_match
 from staffgate.contracts.caller import Person, StaffType
 from staffgate.contracts.identity import EditStaff, NoticeKind, Staff, StaffChanged, StaffStatus
 
@@ -56,7 +57,7 @@ class Edits:
             person = await staff_store.lock_staff(tx, caller.org, id)
             if person is None:
                 raise nobody()
-            require_match(if_match, person)
+            require_match(if_match, tag(person))
             changed = _changed(person, _new(person, wanted), {*named})
             self._require_may(caller, person, changed, administrators)
             row = await self._change(tx, caller, person, wanted, changed) if changed else person
@@ -106,14 +107,6 @@ class Edits:
             _require_may_gravely(caller, person, changed, administrators)
         if "type" in changed or (_confirms(person) and changed & _OWN):
             require_fresh(caller, self._db.clock)
-
-
-def require_match(if_match: str | None, row: StaffRow) -> None:
-    """RFC 9110, section 13.1.1."""
-    if if_match is None or if_match.strip() == "*":
-        return
-    if tag(row) not in [one.strip() for one in if_match.split(",")]:
-        raise PreconditionFailed("changed_meanwhile", "It is not as you last saw it; look again.", etag=tag(row))
 
 
 def _new(person: StaffRow, wanted: EditStaff) -> Edited:
