@@ -72,12 +72,13 @@ async def crowd(acme: Acme, count: int, seed: int = 7) -> None:
         for n in range(count)
     ]  # fmt: skip
     columns = list(zip(*rows, strict=True))
-    # Whoever is online is signed in, from the same moment on: others are set offline.
+    # Whoever is online is active and signed in, from the same moment on: others are set offline, whenever that is done.
     await run_as_owner(
         acme.identity,
         "WITH added AS (INSERT INTO staff (org, id, type, status, username, username_key, name, email, role_names,"
         " team_name, availability, default_level, route_anywhere, created_at)"
-        " SELECT o, i, 'standard', s, u, k, n, e, string_to_array(r, '|'), t, a, 'deny', false, $11"
+        " SELECT o, i, 'standard', s, u, k, n, e, string_to_array(r, '|'), t,"
+        " CASE s WHEN 'active' THEN a ELSE 'offline' END, 'deny', false, $11"
         " FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
         " $8::text[], $9::text[], $10::text[]) AS given (o, i, s, u, k, n, e, r, t, a) RETURNING id)"
         " INSERT INTO session (org, id, staff, amr, acr, ip, agent, created_at, used_at, authenticated_at, expires_at)"
