@@ -62,10 +62,10 @@ class Asking:
         loaded = ((part.org, part.revision) for part, _ in self._loaded.values())
         return max(loaded, key=itemgetter(1), default=_NOTHING)
 
-    def answer(self, staff: int, question: Question, least: int, now: float) -> Verdict:
-        """Raises Missing."""
+    def answer(self, staff: int, question: Question, least: int, now: float, used: Used | None = None) -> Verdict:
+        """Raises Missing. What it was made from goes into `used`, but for the person."""
         subject = self._standing(staff, least, now)
-        used: Used = []
+        used = [] if used is None else used
         if subject.snapshot.closed is None:
             question = self._completed(subject, question, used, least, now)
         newest = self._agreed(subject, used, least) if used else least

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from staffgate.mirror.answers import Answers
 from staffgate.mirror.parts import Key, Part, Registry, Standing
 
 _ITEMS_A_PERSON = 8  # as many items take the memory of one person
@@ -32,8 +33,9 @@ class Cache:
     mark for each, or an ordered dict, would cost everybody 40 to 100 bytes, and moving them all a third of the speed.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, answers: int = 0) -> None:
         self._size = size
+        self.answers = Answers(answers)
         self._weight = 0
         self._entries: dict[Key, Part] = {}
         self._turn = 0
@@ -55,6 +57,16 @@ class Cache:
         if not self._turn & 7:
             self._entries[key] = self._entries.pop(key)
         return part
+
+    def lasts(self, key: Key) -> bool:
+        """Is it here, and right until an announcement says otherwise?"""
+        part = self._entries.get(key)
+        return type(part) is Registry or (type(part) is Standing and part.until is None)
+
+    def touch(self, keys: Collection[Key]) -> None:
+        """They were asked about, though nobody had to look."""
+        for key in keys:
+            self._entries[key] = self._entries.pop(key)
 
     def heard(self, org: int) -> int | None:
         """The revision up to which no announcement is missing; None where there is nothing of the organisation."""
@@ -115,6 +127,7 @@ class Cache:
     def clear(self) -> int:
         count = len(self._entries)
         self._entries.clear()
+        self.answers.clear()
         self._organisations.clear()
         self._weight = self.people = 0
         return count
@@ -131,6 +144,7 @@ class Cache:
 
     def _remove(self, key: Key) -> None:
         part = self._entries.pop(key)
+        self.answers.lose(key)
         self._weight -= _weight(part)
         self.people -= type(key) is int
         organisation = self._organisations[part.org.int]

@@ -14,7 +14,8 @@ from uuid import UUID
 
 from staffgate.contracts.authz import Heartbeat, PermissionsChanged
 from staffgate.decision import Catalogue, Question, Shared, Verdict, resolve
-from staffgate.mirror.asking import Asking, Missing
+from staffgate.mirror.answers import Answer, Said, said
+from staffgate.mirror.asking import Asking, Missing, Used
 from staffgate.mirror.cache import Cache
 from staffgate.mirror.loads import Load, Loads
 from staffgate.mirror.parts import NOBODY, Key, Part, Registry, Source, Standing
@@ -24,6 +25,7 @@ from staffgate.mirror.stats import Stats
 # What is still missing after this attempt, each with the revision that it must have reached.
 Attempt = Callable[[Asking, float], dict[Key, int]]
 
+ANSWERS = 50_000
 _ROUNDS = 8  # each loads what is missing; three are usual, more only while changes come in between
 
 
@@ -46,11 +48,14 @@ class Mirror:
         size: int,
         bound: float,
         patience: float = 1.0,
+        answers: int = ANSWERS,
     ) -> None:
-        """`now` is in seconds since 1970, `size` in people; `patience` is for announcements that a heartbeat overtook."""
+        """`now` is in seconds since 1970, `size` in people; `patience` is for announcements that a heartbeat overtook.
+        So many `answers` are remembered besides, some 400 bytes each."""
         self._source = source
         self._now = now
-        self._cache = Cache(size)
+        self._cache = Cache(size, answers)
+        self._answers = self._cache.answers
         self._loads = Loads()
         self._pulse = Pulse(bound, patience)
         self._deaf = True  # until somebody says otherwise
@@ -77,15 +82,37 @@ class Mirror:
 
     def decide_now(self, staff: UUID, question: Question, min_revision: int = 0) -> Verdict | None:
         """From memory alone; None where something has to be loaded."""
+        asked = said(question)
+        known = None if asked is None else self.recall(staff.int, asked)
+        if known is not None and known.verdict.snapshot.revision >= min_revision:
+            return known.verdict
         now = self._now()
         if not self._pulse.since <= now < self._pulse.until and not self._believed(now):
             return None
+        used: Used = []
         try:
-            verdict = self._from_memory.answer(staff.int, question, min_revision, now)
+            verdict = self._from_memory.answer(staff.int, question, min_revision, now, used)
         except Missing:
             return None
         self._hits += 1
+        if asked is not None:
+            self._remember(staff.int, asked, verdict, used)
         return verdict
+
+    def recall(self, staff: int, asked: Said) -> Answer | None:
+        """What was answered to the same before, where it is right still; None says nothing. For `said` see answers.py."""
+        answer = self._answers.get(staff, asked)
+        if answer is None or not self._pulse.since <= self._now() < self._pulse.until:
+            return None
+        self._hits += 1
+        if not self._hits & 7:
+            self._cache.touch(self._answers.parts(staff))
+        return answer
+
+    def _remember(self, staff: int, asked: Said, verdict: Verdict, used: Used) -> None:
+        """Not what is right for a while only."""
+        if self._cache.lasts(staff) and all(self._cache.lasts(key) for key, _ in used):
+            self._answers.put(staff, asked, verdict, [key for key, _ in used])
 
     async def decide(self, staff: UUID, question: Question, min_revision: int = 0) -> Verdict:
         """Denied by the verdict of a stranger where nobody of that id is known. Raises NotReached."""
@@ -291,6 +318,7 @@ class Mirror:
             gaps=self._gaps,
             size=len(self._cache),
             people=self._cache.people,
+            answers=len(self._answers),
             loading=len(self._loads),
             heartbeat_age=self._pulse.age(now),
             revision_lag=max(lags, default=0),

@@ -19,6 +19,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
     size: int
     people: int
+    answers: int
     loading: int
     heartbeat_age: float | None
     revision_lag: int

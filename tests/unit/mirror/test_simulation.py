@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from staffgate.mirror.answers import Answers
 from staffgate.mirror.asking import Asking
 from staffgate.mirror.cache import Cache
 from staffgate.mirror.loads import Load
@@ -108,8 +109,18 @@ def nothing_expires(patch: pytest.MonkeyPatch) -> None:
 
 def demands_are_not_heard(patch: pytest.MonkeyPatch) -> None:
     answer, load_all = Asking.answer, Mirror._load_all
-    patch.setattr(Asking, "answer", lambda self, staff, question, least, now: answer(self, staff, question, 0, now))
+    patch.setattr(Asking, "answer", lambda self, staff, question, least, *rest: answer(self, staff, question, 0, *rest))
     patch.setattr(Mirror, "_load_all", lambda self, asking, missing, least: load_all(self, asking, missing, 0))
+
+
+def answers_outlive_their_parts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Answers, "lose", lambda *_: None)
+
+
+def answers_are_the_persons_alone(patch: pytest.MonkeyPatch) -> None:
+    """The registry and the owner of the row may change."""
+    put = Answers.put
+    patch.setattr(Answers, "put", lambda self, staff, asked, verdict, _used: put(self, staff, asked, verdict, ()))
 
 
 # Each with the climate in which its lack shows soonest.
@@ -127,6 +138,8 @@ SABOTAGE: dict[Callable[[pytest.MonkeyPatch], None], dict[str, float]] = {
     who_is_deaf_remembers: {"beats": 1.0},
     nothing_expires: {},
     demands_are_not_heard: {},
+    answers_outlive_their_parts: {},
+    answers_are_the_persons_alone: {},
 }
 
 

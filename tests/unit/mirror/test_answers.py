@@ -1,0 +1,157 @@
+"""Decisions that are remembered: looked up, and never one of before."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from staffgate.decision import Question
+from staffgate.mirror import Mirror
+from staffgate.mirror.answers import said
+from tests.unit.mirror.test_mirror import PAGE, Suite
+from tests.unit.mirror.world import ACME, CATALOGUE, HAN, JANE, LUKE, SlowSource, World
+
+SEND = Question("sms.send", "inbox", "sales")
+
+
+@pytest.fixture
+def suite() -> Suite:
+    return Suite()
+
+
+def recalled(suite: Suite, who: UUID = JANE, question: Question = PAGE) -> bool:
+    asked = said(question)
+    assert asked is not None
+    return suite.mirror.recall(who.int, asked) is not None
+
+
+async def asked(suite: Suite, who: UUID = JANE, question: Question = PAGE) -> None:
+    await suite.mirror.decide(who, question)
+    assert suite.mirror.decide_now(who, question) is not None
+
+
+async def test_the_same_question_is_looked_up(suite: Suite) -> None:
+    assert not recalled(suite)
+    await asked(suite)
+    first = suite.mirror.decide_now(JANE, PAGE)
+    assert recalled(suite)
+    assert suite.mirror.decide_now(JANE, Question("sms.view", "section", "sms")) is first
+    assert not recalled(suite, question=Question("sms.edit", "section", "sms"))
+    assert not recalled(suite, LUKE)
+
+
+async def test_properties_are_part_of_it(suite: Suite) -> None:
+    mine = Question("contacts.view", "contact", "7", {"owner": str(JANE)})
+    hans = Question("contacts.view", "contact", "7", {"owner": str(HAN)})
+    await asked(suite, JANE, mine)
+    assert recalled(suite, JANE, mine)
+    assert not recalled(suite, JANE, hans)
+    assert not recalled(suite, JANE, Question("contacts.view", "contact", "7"))
+
+
+@pytest.mark.parametrize("value", [7, True, None, {"type": "ivr", "id": "a"}, ["x"], 1.5])
+async def test_what_is_no_text_is_decided_each_time(suite: Suite, value: object) -> None:
+    assert said(Question("contacts.view", "contact", "7", {"owner": value})) is None
+
+
+async def test_a_change_of_the_person_ends_it_and_nobody_elses(suite: Suite) -> None:
+    await asked(suite)
+    await asked(suite, LUKE)
+    suite.mirror.announced(suite.world.change_person(JANE))
+    assert not recalled(suite)
+    assert recalled(suite, LUKE)
+
+
+async def test_a_change_of_the_registry_ends_what_was_made_from_it(suite: Suite) -> None:
+    await asked(suite, JANE, SEND)
+    await asked(suite)
+    suite.mirror.announced(suite.world.change_item(ACME, "sales", HAN))
+    assert not recalled(suite, JANE, SEND)
+    assert suite.mirror.decide_now(JANE, SEND) is None, "it has to be loaded"
+
+
+async def test_a_change_of_the_owner_ends_what_asked_for_their_team(suite: Suite) -> None:
+    row = Question("contacts.view", "contact", "7", {"owner": str(HAN)})
+    await asked(suite, JANE, row)
+    suite.mirror.announced(suite.world.change_person(HAN, team=1))
+    assert not recalled(suite, JANE, row)
+
+
+async def test_without_a_sign_for_too_long_nothing_is_recalled(suite: Suite) -> None:
+    await asked(suite)
+    suite.world.now += 2.9
+    assert recalled(suite)
+    suite.world.now += 0.1
+    assert not recalled(suite), "the bound is 3 s"
+
+
+async def test_who_is_deaf_recalls_nothing(suite: Suite) -> None:
+    await asked(suite)
+    suite.mirror.deaf()
+    assert not recalled(suite)
+    suite.mirror.hearing()
+    assert not recalled(suite)
+
+
+async def test_what_expires_is_not_remembered(suite: Suite) -> None:
+    suite.mirror.announced(suite.world.change_person(JANE, expires=suite.world.now + 1))
+    await asked(suite)
+    assert not recalled(suite)
+
+
+async def test_a_row_of_somebody_who_expires_is_not_either(suite: Suite) -> None:
+    row = Question("contacts.view", "contact", "7", {"owner": str(HAN)})
+    suite.mirror.announced(suite.world.change_person(HAN, expires=suite.world.now + 1))
+    await asked(suite, JANE, row)
+    assert not recalled(suite, JANE, row)
+
+
+async def test_a_demand_is_answered_at_its_revision(suite: Suite) -> None:
+    await asked(suite)
+    news = suite.world.change_person(LUKE)
+    suite.mirror.announced(news)
+    verdict = suite.mirror.decide_now(JANE, PAGE, news.revision)
+    assert verdict is not None
+    assert verdict.revision == news.revision
+    assert suite.mirror.decide_now(JANE, PAGE, news.revision + 1) is None
+
+
+async def test_another_catalogue_ends_all(suite: Suite) -> None:
+    await asked(suite)
+    suite.mirror.replace(CATALOGUE)
+    assert not recalled(suite)
+
+
+async def test_no_more_than_so_many_are_remembered() -> None:
+    world = World()
+    mirror = Mirror(SlowSource(world, open=True), CATALOGUE, world.time, size=100, bound=3.0, answers=10)
+    mirror.hearing()
+    for number in range(40):
+        for who in (JANE, LUKE, HAN):
+            question = Question("contacts.view", "contact", str(number))
+            await mirror.decide(who, question)
+            mirror.decide_now(who, question)
+            assert mirror.stats.answers <= 10
+    assert mirror.stats.answers > 0
+
+
+async def test_the_index_of_who_used_what_is_emptied_as_well(suite: Suite) -> None:
+    for number in range(20):
+        await asked(suite, JANE, Question("contacts.view", "contact", str(number), {"owner": str(HAN)}))
+    suite.mirror.announced(suite.world.change_person(JANE))
+    answers = suite.mirror._answers
+    assert (len(answers), answers._people, answers._users) == (0, {}, {})
+
+
+async def test_whoever_is_asked_about_is_not_evicted() -> None:
+    """They are in memory, though nobody looks at them any more."""
+    world = World()
+    mirror = Mirror(SlowSource(world, open=True), CATALOGUE, world.time, size=2, bound=3.0)
+    mirror.hearing()
+    await mirror.decide(JANE, PAGE)
+    for _ in range(3):
+        for who in (LUKE, HAN):
+            await mirror.decide(who, PAGE)
+            for _ in range(9):
+                assert mirror.decide_now(JANE, PAGE) is not None
