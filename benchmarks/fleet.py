@@ -139,7 +139,7 @@ class Fleet:
 
     async def __aenter__(self) -> Self:
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        postgres = Postgres(self.folder / "postgres")
+        self.postgres = postgres = Postgres(self.folder / "postgres")
         postgres.start()
         self._stack.callback(postgres.stop)
         self.rabbitmq = RabbitMQ(self.folder / "rabbitmq")

@@ -11,6 +11,6 @@ MAX_AGE = 300  # seconds
 
 def require_fresh(caller: Person, clock: Clock) -> None:
     """RFC 9470. `POST /v1/me/step-up` makes a session fresh."""
-    if clock.now().timestamp() - caller.auth_time > MAX_AGE:
+    if clock.seconds() - caller.auth_time > MAX_AGE:
         detail = "Show a second factor again (POST /v1/me/step-up), and then ask anew with the new token."
         raise NotFresh("step_up_needed", detail, max_age=MAX_AGE)

@@ -40,7 +40,8 @@ class _StandardOutput:
         sys.stdout.flush()
 
 
-def configure(service: str, level: str) -> None:
+def configure(service: str, level: str, **always: object) -> None:
+    """`always` is in every line, as the service is."""
     out: Any = _StandardOutput()
     handler = logging.StreamHandler(out)
     handler.setFormatter(LibraryLine())
@@ -59,10 +60,11 @@ def configure(service: str, level: str) -> None:
             structlog.processors.JSONRenderer(default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        # A line and its end in one write: several workers write to one pipe, and each write arrives whole.
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(service=service)
+    structlog.contextvars.bind_contextvars(service=service, **always)
 
 
 def _blank_secrets(_logger: Any, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

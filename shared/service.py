@@ -31,6 +31,7 @@ from shared.clock import Clock, SystemClock
 from shared.db import Database, migrate
 from shared.db.pool import AWAY
 from shared.http import health
+from shared.http.express import Express
 from shared.http.middleware import telling
 from shared.http.openapi import document
 from shared.http.operation import Api, Authenticate
@@ -38,9 +39,12 @@ from shared.http.patience import PatientRunner
 from shared.http.replies import Replies
 from shared.ids import Ids, RandomIds
 from shared.settings import BadSettings, CommonSettings, load
+from shared.worker import Worker
+from shared.workers import keep
 
 VERSION = "0.1.0"
 _BODY_LIMIT = 1 << 20
+_MOST_WORKERS = 256
 _BUS_MIGRATIONS = Path(__file__).parent / "bus" / "migrations"
 Part = AbstractAsyncContextManager[object]
 S = TypeVar("S", bound=CommonSettings)
@@ -62,6 +66,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     app: web.Application
     host: str
     port: int
+    shared_port: bool = False  # with other workers
+    express: Express | None = None
 
 
 Build = Callable[[S, Bus, str], Service]
@@ -74,13 +80,14 @@ def assemble(
     routes: Sequence[web.RouteDef],
     parts: Sequence[Part],
     checks: list[health.Check],
+    express: Express | None = None,
 ) -> Service:
     """The parts in the order in which they have to be there."""
     app = web.Application(middlewares=[telling(settings.trusted_proxies)], client_max_size=_BODY_LIMIT)
     app.add_routes([*routes, *health.routes(checks)])
     for part in parts:
         app.cleanup_ctx.append(_entered(part))
-    return Service(name=name, app=app, host=settings.http_host, port=settings.http_port)
+    return Service(name=name, app=app, host=settings.http_host, port=settings.http_port, express=express)
 
 
 def _entered(part: Part) -> Callable[[web.Application], AsyncIterator[None]]:
@@ -162,17 +169,46 @@ async def bus_connected(bus: Bus) -> None:
 
 def main(name: str, kind: type[S], build: Build[S]) -> None:
     """`python -m services.<name>`: settings, log, service, until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
-    parser.add_argument("--role", choices=[*Role], default=Role.ALL)
-    role = parser.parse_args().role
+    asked = _arguments(name)
+    worker = Worker.read(asked.workers, *asked.as_worker) if asked.as_worker else None
+    if worker:
+        worker.bind()
     settings = read_settings(name, kind)
-    logging.configure(name, settings.log_level)
+    logging.configure(name, settings.log_level, **({"worker": worker.number} if worker else {}))
+    if asked.workers > 1 and settings.bus == "memory":
+        print(f"{name} can't start: a bus in memory ends with its process; --workers needs RabbitMQ", file=sys.stderr)
+        raise SystemExit(2)
     try:
-        service = build(settings, open_bus(settings, name), role)
+        service = build(settings, open_bus(settings, name), asked.role)
     except (ValueError, JoseError) as fault:  # a key that is none, a list that can't be read
         print(f"{name} can't start; one of its settings can't be used: {fault}", file=sys.stderr)
         raise SystemExit(2) from None
-    uvloop.run(serve([service]))
+    if worker:
+        uvloop.run(serve([_beside_others(service, worker)], ready=worker.ready))
+    elif asked.workers > 1:
+        raise SystemExit(keep(name, service.host, service.port, asked.workers))
+    else:
+        uvloop.run(serve([service]))
+
+
+def _arguments(name: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
+    parser.add_argument("--role", choices=[*Role], default=Role.ALL)
+    parser.add_argument("--workers", type=_count, default=1, help="processes on the one port, best as many as cores")
+    parser.add_argument("--as-worker", nargs=3, help=argparse.SUPPRESS)  # said by the one that keeps them
+    return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {_MOST_WORKERS} is needed, not {text}")
+    return int(text)
+
+
+def _beside_others(service: Service, worker: Worker) -> Service:
+    service.app[health.METRICS] = worker.figures.asked
+    service.app.cleanup_ctx.append(_entered(worker.figures.told()))
+    return msgspec.structs.replace(service, shared_port=True)
 
 
 def read_settings(name: str, kind: type[S]) -> S:
@@ -193,7 +229,7 @@ def open_bus(settings: CommonSettings, name: str) -> Bus:
     return RabbitBus(settings.amqp_url, name)
 
 
-async def serve(services: Sequence[Service]) -> None:
+async def serve(services: Sequence[Service], ready: Callable[[], None] = lambda: None) -> None:
     """Run until a signal asks to stop; one process usually holds one service, and three where there is no broker."""
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -202,6 +238,7 @@ async def serve(services: Sequence[Service]) -> None:
     try:
         for service in services:
             runners.append(await start(service))
+        ready()
         await stop.wait()
     finally:
         for runner in reversed(runners):
@@ -209,13 +246,14 @@ async def serve(services: Sequence[Service]) -> None:
 
 
 async def start(service: Service) -> web.AppRunner:
-    runner = PatientRunner(service.app, access_log=None, shutdown_timeout=10)
+    speaking = None if service.express is None else service.express.speaking
+    runner = PatientRunner(service.app, speaking=speaking, access_log=None, shutdown_timeout=10)
     try:
         await runner.setup()
     except AWAY as fault:
         raise SystemExit(f"{service.name} can't reach its database ({fault}); is it running?") from fault
     try:
-        await web.TCPSite(runner, service.host, service.port, reuse_port=False).start()
+        await web.TCPSite(runner, service.host, service.port, reuse_port=service.shared_port).start()
     except OSError as fault:
         await runner.cleanup()
         raise SystemExit(f"{service.name} can't listen on {service.host}:{service.port}: {fault.strerror}") from fault

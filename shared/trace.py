@@ -26,10 +26,15 @@ _current: ContextVar[str] = ContextVar("traceparent", default="")
 
 def begin(traceparent: str | None = None) -> str:
     """Enter a span of the given trace, or of a new one where there is none (or a malformed one); return the trace id."""
-    match = _FORMAT.match(traceparent or "")
-    trace_id = match[1] if match and match[1] != "0" * 32 else secrets.token_hex(16)
+    trace_id = trace_id_in(traceparent or "") or secrets.token_hex(16)
     _current.set(f"00-{trace_id}-{secrets.token_hex(8)}-01")
     return trace_id
+
+
+def trace_id_in(traceparent: str) -> str | None:
+    """None where it is malformed, or says that there is none."""
+    match = _FORMAT.match(traceparent)
+    return match[1] if match and match[1] != "0" * 32 else None
 
 
 def traceparent() -> str:

@@ -58,5 +58,8 @@ class FrozenClock:
     def now(self) -> datetime:
         return self.time
 
+    def seconds(self) -> float:
+        return self.now().timestamp()
+
     def advance(self, **by: float) -> None:
         self.time += timedelta(**by)

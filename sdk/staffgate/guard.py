@@ -1,76 +1,55 @@
-"""Handlers that are for those who may: who asks is verified, and authz is asked, before a line of the handler runs.
+"""aiohttp handlers that are for those who may: who asks is verified, and authz is asked, before a line of them runs.
 
     guard = Guard(authz, sessions)
 
-    @guard.requires("sms.send", resource=lambda request: ("inbox", request.match_info["inbox"]))
+    @guard.requires("sms.send", resource=("inbox", "{inbox}"))
     async def send(request: web.Request) -> web.Response:
         person = request[STAFF]
 
 401 where it is not known who asks, 403 where they may not, 404 where they may not even see it, 503 where that can't be
-found out. What is guarded in no way is listed by `unguarded`, for a test of the product's own.
+found out. What is guarded in no way is listed by `unguarded`, for a test of the product's own, and refused by the
+`middleware`, which also takes a table of rules in place of decorators.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
-from uuid import UUID
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
-import msgspec
 from aiohttp import hdrs, web
 
-from staffgate.access import TokenRefused
-from staffgate.client import Refused, ServiceAway
-from staffgate.contracts.caller import Caller, Person
-from staffgate.contracts.problem import CONTENT_TYPE, Problem
+from staffgate.client import ServiceAway
+from staffgate.contracts.caller import Person
+from staffgate.contracts.problem import CONTENT_TYPE
+from staffgate.gate import Decides, Found, Gate, Resource, Turned, Verifies, unknown
+from staffgate.rules import Call, Rules, Table, filled, let_through
 
 STAFF = web.RequestKey("staff", Person)  # who asks, in a guarded handler
 _GUARDED = "__staffgate_guarded__"
 
-# Type, id, and what else describes it: `("contact", "7", {"owner": owner})`.
-Resource = tuple[str, str] | tuple[str, str, Mapping[str, Any]]
-Describe = Callable[[web.Request], Resource | Awaitable[Resource]]
+Describe = Callable[[web.Request], Found]
 Handler = Callable[..., Awaitable[web.StreamResponse]]
+Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 Guarded = TypeVar("Guarded", bound=Callable[..., Any])
 
 
-class Decided(Protocol):
-    @property
-    def allowed(self) -> bool: ...
-
-    @property
-    def visible(self) -> bool: ...
-
-
-class Decides(Protocol):
-    """AuthzClient, or Replica."""
-
-    async def decide(self, staff: UUID, action: str, type: str, id: str, **properties: Any) -> Decided: ...
-
-
-class Verifies(Protocol):
-    """Sessions; or a Verifier, for which a session is over only when its last token has expired."""
-
-    def verify(self, token: str) -> Caller: ...
-
-
 class Guard:
-    def __init__(self, authz: Decides, sessions: Verifies) -> None:
-        self._authz = authz
-        self._sessions = sessions
+    """`explain` tells in every refusal which rule it was; for a developer's own machine, as it tells strangers too."""
+
+    def __init__(self, authz: Decides, sessions: Verifies, *, explain: bool = False) -> None:
+        self._gate = Gate(authz, sessions, explain=explain)
 
     def requires(self, action: str, *, resource: Describe | Resource) -> Callable[[Handler], Handler]:
-        """`resource` says what it is about, from the request. A resource that it can't find is its own to refuse, by an
-        aiohttp.web.HTTPNotFound; it is asked only after the person is known."""
+        """`resource` says what it is about: an id of the form `{name}` is that parameter of the path. A function finds it
+        from the request, and None where there is nothing; it is asked only after the person is known."""
 
         def guard(handler: Handler) -> Handler:
             async def check(request: web.Request) -> None:
                 person = self._person(request)
-                found = resource(request) if callable(resource) else resource
-                type, id, *more = await found if inspect.isawaitable(found) else found
-                await self._require(request, person, action, type, id, *more)
+                found = resource(request) if callable(resource) else filled(resource, request.match_info)
+                await self._gate.require(person, action, found)
 
             return _guarded(handler, check)
 
@@ -89,48 +68,49 @@ class Guard:
         setattr(handler, _GUARDED, True)
         return handler
 
-    def unguarded(self, app: web.Application) -> list[str]:
-        """Every route of the application, and of those inside it, that anybody may call."""
-        routes = (route for route in app.router.routes() if not hasattr(route.handler, _GUARDED))
-        return sorted({f"{route.method} {_path(route)}" for route in routes})
+    def middleware(self, rules: Rules | Table | None = None) -> Middleware:
+        """For an application's `middlewares`. A route that has neither a rule nor a decorator is refused (403, `no_rule`);
+        what the router does not know, it refuses itself."""
+        table = _rules(rules)
 
-    # --- who, and whether -------------------------------------------------------------------------------------
+        async def let(request: web.Request) -> None:
+            # The router has decided which route it is, and is believed: two readings of one path are a way past both.
+            route, name = request.match_info.route, _name(request.match_info.route)
+            method = request.method if route.method == hdrs.METH_ANY else route.method
+            rule = table.of(method, name)
+            if request.match_info.http_exception is not None or (rule is None and _is_guarded(route)):
+                return
+            parameters = request.match_info
+
+            def call(person: Person) -> Call:
+                return Call(staff=person, method=method, path=request.path, parameters=parameters, request=request)
+
+            person = await let_through(self._gate, rule, request.headers.getall(hdrs.AUTHORIZATION, ()), call)
+            if person is not None:
+                request[STAFF] = person
+
+        @web.middleware
+        async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+            with _problems(request):
+                await let(request)
+                return await handler(request)
+
+        return guarded
+
+    def unguarded(self, app: web.Application, rules: Rules | Table | None = None) -> list[str]:
+        """Every route of the application, and of those inside it, that has neither a decorator nor one of these rules."""
+        table = _rules(rules)
+        open_ones = (route for route in app.router.routes() if not _is_guarded(route))
+        return table.missing((route.method, _name(route)) for route in open_ones)
 
     def _person(self, request: web.Request) -> Person:
-        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise _problem(request, 401, "token_missing", "Send an access token: Authorization: Bearer <token>.")
-        try:
-            caller = self._sessions.verify(token.strip())
-        except ServiceAway as fault:
-            raise _problem(request, 503, "access_unknown", "Access tokens can't be verified now; try again.") from fault
-        except TokenRefused as fault:
-            detail = f"This access token is not accepted ({fault})."
-            raise _problem(request, 401, "token_refused", detail) from fault
-        if not isinstance(caller, Person):
-            raise _problem(request, 403, "wrong_caller", "This is for signed-in staff only.")
-        request[STAFF] = caller
-        return caller
+        person = self._gate.person(request.headers.getall(hdrs.AUTHORIZATION, ()))
+        request[STAFF] = person
+        return person
 
-    async def _require(
-        self,
-        request: web.Request,
-        person: Person,
-        action: str,
-        type: str,
-        id: str,
-        about: Mapping[str, Any] | None = None,
-    ) -> None:
-        try:
-            decided = await self._authz.decide(person.staff, action, type, id, **(about or {}))
-        except (ServiceAway, Refused) as fault:
-            detail = "It can't be found out now whether you may do this; try again."
-            raise _problem(request, 503, "authz_away", detail) from fault
-        if decided.allowed:
-            return
-        if decided.visible:
-            raise _problem(request, 403, "not_permitted", f"You may not do this here: it takes {action!r}.")
-        raise _problem(request, 404, "not_found", "There is nothing of that name.")
+
+def _rules(rules: Rules | Table | None) -> Rules:
+    return rules if isinstance(rules, Rules) else Rules(rules or {})
 
 
 def _guarded(handler: Handler, check: Callable[[web.Request], Awaitable[None]]) -> Handler:
@@ -138,16 +118,28 @@ def _guarded(handler: Handler, check: Callable[[web.Request], Awaitable[None]]) 
 
     @functools.wraps(handler)
     async def guarded(*arguments: Any) -> web.StreamResponse:
-        await check(arguments[-1])
-        return await handler(*arguments)
+        request: web.Request = arguments[-1]
+        with _problems(request):
+            await check(request)
+            return await handler(*arguments)
 
     setattr(guarded, _GUARDED, True)
     return guarded
 
 
-def _path(route: web.AbstractRoute) -> str:
-    return route.resource.canonical if route.resource is not None else "*"
+def _is_guarded(route: web.AbstractRoute) -> bool:
+    return hasattr(route.handler, _GUARDED)
 
+
+def _name(route: web.AbstractRoute) -> str:
+    """The route's path, as a rule names it."""
+    if route.resource is None:
+        return "*"
+    below = "/*" if isinstance(route.resource, web.StaticResource) else ""
+    return route.resource.canonical + below
+
+
+# --- answers --------------------------------------------------------------------------------------------------
 
 _STATUS: dict[int, type[web.HTTPError]] = {
     401: web.HTTPUnauthorized,
@@ -155,10 +147,21 @@ _STATUS: dict[int, type[web.HTTPError]] = {
     404: web.HTTPNotFound,
     503: web.HTTPServiceUnavailable,
 }
-_HEADERS = {401: {hdrs.WWW_AUTHENTICATE: "Bearer"}, 503: {hdrs.RETRY_AFTER: "1"}}
 
 
-def _problem(request: web.Request, status: int, code: str, detail: str) -> web.HTTPError:
-    problem = Problem.of(code, status, detail, request.path)
-    text = msgspec.json.encode(problem).decode()
-    return _STATUS[status](text=text, content_type=CONTENT_TYPE, headers=_HEADERS.get(status))
+@contextmanager
+def _problems(request: web.Request) -> Iterator[None]:
+    """What was turned away is answered as a problem; and so is a handler that asked, and could not be told."""
+    try:
+        yield
+    except Turned as turned:
+        raise _problem(request, turned) from turned
+    except ServiceAway as fault:
+        if request.writer.output_size:  # the answer has begun
+            raise
+        raise _problem(request, unknown()) from fault
+
+
+def _problem(request: web.Request, turned: Turned) -> web.HTTPError:
+    text = turned.body(request.path).decode()
+    return _STATUS[turned.status](text=text, content_type=CONTENT_TYPE, headers=turned.headers)

@@ -10,10 +10,11 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
-from typing import Protocol
 
 import aio_pika
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+
+from staffgate.ear import Ear as Ear
 
 EXCHANGE = "events"  # where every service of the suite publishes
 _TIMEOUT = 5.0  # seconds for anything asked of the broker
@@ -22,18 +23,6 @@ _TIMEOUT = 5.0  # seconds for anything asked of the broker
 _FAULTS = (aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
 
 log = logging.getLogger("staffgate")
-
-
-class Ear(Protocol):
-    """Between `lost` and `restored` anything may have happened."""
-
-    def heard(self, body: bytes) -> None: ...
-
-    def lost(self) -> None: ...
-
-    def restored(self) -> None:
-        """From now on everything is heard. Called at first, too."""
-        ...
 
 
 class Listener:

@@ -17,7 +17,7 @@ from staffgate.decision import Question, Verdict, stranger, tree
 
 MOST = 1000  # evaluations in one request
 # The decision after which no other matters.
-_LAST = {"deny_on_first_deny": False, "permit_on_first_permit": True}
+LAST = {"deny_on_first_deny": False, "permit_on_first_permit": True}
 
 
 class Decisions:
@@ -39,7 +39,7 @@ class Decisions:
         if len(asked.evaluations) > MOST:
             raise Invalid("too_many", f"A request may have {MOST} evaluations at most; send more in several.")
         found = await self._answers([_asked(caller, asked, item) for item in asked.evaluations])
-        last = _LAST.get(asked.options.evaluations_semantic)
+        last = LAST.get(asked.options.evaluations_semantic)
         end = next((number for number, one in enumerate(found, 1) if one.decision is last), len(found))
         return Decided(evaluations=found[:end])
 

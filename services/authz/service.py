@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.authz.at_once import AtOnce
 from services.authz.candidates import Candidates
 from services.authz.catalogue import Catalogues
 from services.authz.changes import Changes
@@ -17,6 +18,7 @@ from services.authz.manifests import Manifests
 from services.authz.replicas import Replicas
 from services.authz.rows import Rows
 from services.authz.searches import Searches
+from services.authz.stream import Streams
 from services.authz.views import Views
 from staffgate.contracts.decisions import Metadata
 
@@ -24,6 +26,7 @@ from staffgate.contracts.decisions import Metadata
 @dataclass(frozen=True)
 class Authz:
     decisions: Decisions
+    at_once: AtOnce
     searches: Searches
     holders: Holders
     explanations: Explanations
@@ -36,5 +39,6 @@ class Authz:
     candidates: Candidates
     views: Views
     replicas: Replicas
+    streams: Streams
     rows: Rows
     metadata: Metadata

@@ -151,7 +151,7 @@ async def _asking(permits: Permits, url: str, token: OwnToken) -> AsyncIterator[
 
 def signing_keys(settings: Settings, db: Database) -> Keys:
     signer = Signer(settings.public_url, db.clock, db.ids)
-    verifier = Verifier(settings.public_url, lambda: db.clock.now().timestamp())
+    verifier = Verifier(settings.public_url, db.clock.seconds)
     life = timedelta(days=settings.key_days)
     return Keys(db, Opener(settings.factor_key), signer, verifier, settings.signing_key, life)
 

@@ -40,7 +40,7 @@ class OwnToken:
         self._good_until = 0.0
 
     async def __call__(self) -> str:
-        now = self._clock.now().timestamp()
+        now = self._clock.seconds()
         if now >= self._good_until:
             self._token = self._signer.sign("identity", "identity")
             self._good_until = now + LIFETIME * 0.8

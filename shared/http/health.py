@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.metrics import CONTENT_TYPE, own
 
 _TIMEOUT = 2.0
+METRICS = web.AppKey[Callable[[], Awaitable[str]]]("metrics")  # those of all workers, where there are several
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -37,8 +39,9 @@ def routes(checks: list[Check]) -> list[web.RouteDef]:
         status = 200 if readiness.ready else 503
         return web.Response(status=status, body=msgspec.json.encode(readiness), content_type="application/json")
 
-    async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def metrics(request: web.Request) -> web.Response:
+        told = await request.app[METRICS]() if METRICS in request.app else own()
+        return web.Response(body=told.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     return [web.get("/livez", live), web.get("/readyz", ready), web.get("/metrics", metrics)]
 

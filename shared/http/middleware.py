@@ -14,11 +14,11 @@ from prometheus_client import Histogram
 from shared import trace
 from shared.errors import Refusal
 from shared.http import problems
-from shared.http.operation import CALLER, OPERATION, PROBLEM
+from shared.http.operation import AT_ONCE, CALLER, OPERATION, PROBLEM
 from staffgate.contracts.caller import Person, Product
 
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
-_SAFE = {
+SAFE = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -26,7 +26,7 @@ _SAFE = {
     "Strict-Transport-Security": "max-age=31536000",  # believed over TLS only (RFC 6797, section 8.1)
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
 }
-_REQUEST_ID = "X-Request-ID"
+REQUEST_ID = "X-Request-ID"
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger()
@@ -48,8 +48,8 @@ async def _tell(request: web.Request, handler: Handle) -> web.StreamResponse:
     started = time.perf_counter()
     trace_id = trace.begin(request.headers.get("traceparent"))
     response = await _answer(request, handler)
-    response.headers[_REQUEST_ID] = request.headers.get(_REQUEST_ID, trace_id)
-    for name, value in _SAFE.items():
+    response.headers[REQUEST_ID] = request.headers.get(REQUEST_ID, trace_id)
+    for name, value in SAFE.items():
         response.headers.setdefault(name, value)
     operation = request.get(OPERATION, "none")
     took = time.perf_counter() - started
@@ -97,6 +97,8 @@ def _agent(request: web.Request) -> str:
 def _write(request: web.Request, response: web.StreamResponse, operation: str, trace_id: str, took: float) -> None:
     # The path and never the query: a link token travels there.
     level = log.error if response.status >= 500 else log.info
+    if response.status < 400 and request.get(AT_ONCE):  # thousands a second, and what is answered at once writes none
+        level = log.debug
     level(
         f"http.{operation}",
         method=request.method,

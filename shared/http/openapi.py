@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 
 from shared.http.files import Download
+from shared.http.flow import EventStream
 from shared.http.operation import FORM, JSON, Operation
 from shared.http.problems import CONTENT_TYPE, Problem
 from staffgate.contracts.problem import OAuthProblem
+from staffgate.contracts.stream import CONTENT_TYPE as EVENTS
 
 _REF = "#/components/schemas/{name}"
 _TEXT = {"type": "string"}
@@ -63,7 +65,7 @@ def _has_result(operation: Operation) -> bool:
 
 
 def _is_file(operation: Operation) -> bool:
-    return _is_page(operation) or _is_download(operation)
+    return _is_page(operation) or _is_download(operation) or operation.result is EventStream
 
 
 def _is_page(operation: Operation) -> bool:
@@ -135,6 +137,11 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     if _is_download(operation):
         file = {operation.result.content_type: {"schema": _TEXT}}
         return {"200": {"description": "A file", "content": file}, "4XX": problem}
+    if operation.result is EventStream:
+        return {
+            "200": {"description": "Events, as they happen", "content": {EVENTS: {"schema": _TEXT}}},
+            "4XX": problem,
+        }
     if not _has_result(operation):
         return {"204": {"description": "Done"}, "4XX": problem}
     content = {JSON: {"schema": schemas[repr(operation.result)]}}

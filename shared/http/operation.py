@@ -9,8 +9,8 @@ string, `source` is the Source of the request, `head` its line and headers as th
 are those headers or None, `basic` are a client's credentials in the header or None, and any other name is part of the
 path.
 
-The result is encoded as JSON; None is 204. A Download is sent as a file, Tagged[View] is a View with its ETag, and
-Cacheable[View] one that may be kept for a while. What can be read and is not acceptable is answered 422, or 400 where a
+The result is encoded as JSON; None is 204. A Download is sent as a file, an EventStream as it happens, Tagged[View] is a
+View with its ETag, and Cacheable[View] one that may be kept for a while. What can be read and is not acceptable is answered 422, or 400 where a
 standard wants that (`invalid=400`); `oauth_errors` are those of RFC 6749. The same signatures make the OpenAPI document.
 """
 
@@ -30,6 +30,7 @@ from shared import trace
 from shared.errors import Forbidden, Invalid, Malformed, NotFound, Refusal, Unauthenticated
 from shared.http import oauth
 from shared.http.files import Content, Download, received, sent
+from shared.http.flow import EventStream, flowing
 from shared.http.head import Head
 from shared.http.patience import BODY_WITHIN
 from shared.http.replies import Replies, again, digest_of, kept, key_of
@@ -45,8 +46,13 @@ View = TypeVar("View")
 OPERATION = web.RequestKey("operation", str)
 CALLER = web.RequestKey("caller", object)
 PROBLEM = web.RequestKey("problem", str)
+AT_ONCE = web.RequestKey("at_once", bool)
 
 _encode = msgspec.json.Encoder().encode
+
+
+# The body of an answer to a caller's body; None where it can't be given without waiting, or where there is a refusal.
+AtOnce = Callable[[Caller, bytes], bytes | None]
 
 
 class Authenticate(Protocol):
@@ -74,13 +80,14 @@ class Operation:
 
     def __init__(
         self, method: str, path: str, status: int, handler: Callable[..., Awaitable[Any]], invalid: int = 422,
-        oauth_errors: bool = False,
+        oauth_errors: bool = False, at_once: Callable[[Any], AtOnce] | None = None,
     ) -> None:  # fmt: skip
         self.method = method
         self.path = path
         self.status = status
         self.invalid = invalid
         self.oauth_errors = oauth_errors
+        self.at_once = at_once
         self.handler = handler
         self.name = handler.__name__
         hints = get_type_hints(handler, include_extras=True)
@@ -137,6 +144,12 @@ class Operation:
         return response
 
     async def _run(self, service: object, request: web.Request, arguments: dict[str, object]) -> web.Response:
+        if self.at_once is not None and request.content_type == JSON:
+            request[AT_ONCE] = True
+            caller: Any = arguments["caller"]
+            answer = self.at_once(service)(caller, await _body(request))
+            if answer is not None:
+                return web.Response(body=answer, content_type=JSON)
         for name in self.in_path:
             arguments[name] = self._path_part(name, request)
         if "query" in self.types:
@@ -211,6 +224,8 @@ class Operation:
             return result
         if isinstance(result, Download):
             return sent(result)
+        if isinstance(result, EventStream):
+            return flowing(result)
         if result is None:
             return web.Response(status=204)
         if isinstance(result, Cacheable):
@@ -227,11 +242,9 @@ class Api:
     def __init__(self) -> None:
         self.operations: list[Operation] = []
 
-    def _add(
-        self, method: str, path: str, status: int, invalid: int = 422, oauth_errors: bool = False
-    ) -> Callable[[Handler], Handler]:
+    def _add(self, method: str, path: str, status: int, **options: Any) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
-            self.operations.append(Operation(method, path, status, handler, invalid, oauth_errors))
+            self.operations.append(Operation(method, path, status, handler, **options))
             return handler
 
         return add
@@ -240,9 +253,11 @@ class Api:
         return self._add(hdrs.METH_GET, path, 200)
 
     def post(
-        self, path: str, *, status: int = 200, invalid: Literal[400, 422] = 422, oauth_errors: bool = False
-    ) -> Callable[[Handler], Handler]:
-        return self._add(hdrs.METH_POST, path, status, invalid, oauth_errors)
+        self, path: str, *, status: int = 200, invalid: Literal[400, 422] = 422, oauth_errors: bool = False,
+        at_once: Callable[[Any], AtOnce] | None = None,
+    ) -> Callable[[Handler], Handler]:  # fmt: skip
+        """`at_once` gives, of the service, what may answer without the handler: the same, and sooner."""
+        return self._add(hdrs.METH_POST, path, status, invalid=invalid, oauth_errors=oauth_errors, at_once=at_once)
 
     def put(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
         return self._add(hdrs.METH_PUT, path, status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -49,11 +49,19 @@ class _Patient(asyncio.Protocol):
 
 
 class PatientRunner(web.AppRunner):
-    """An AppRunner whose connections are given up when nothing is said on them."""
+    """An AppRunner whose connections are given up when nothing is said on them. `speaking` makes what speaks HTTP on one
+    of them, where that is not to be aiohttp's own."""
 
     headers_within = HEADERS_WITHIN
+
+    def __init__(
+        self, app: web.Application, *, speaking: Callable[[web.Server], asyncio.Protocol] | None = None,
+        **options: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(app, **options)
+        self._speaking = speaking or (lambda server: server())
 
     @property
     def server(self) -> Callable[[], asyncio.Protocol] | None:  # type: ignore[override]  # all that a site asks of it
         http = super().server
-        return None if http is None else lambda: _Patient(http(), self.headers_within)
+        return None if http is None else lambda: _Patient(self._speaking(http), self.headers_within)

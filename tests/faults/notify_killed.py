@@ -73,6 +73,9 @@ class Ahead:
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=struct.unpack("d", self._seconds[:8])[0])
 
+    def seconds(self) -> float:
+        return self.now().timestamp()
+
     def advance(self, seconds: float) -> None:
         self._seconds[:8] = struct.pack("d", struct.unpack("d", self._seconds[:8])[0] + seconds)
 

@@ -1,7 +1,18 @@
 """Typed clients of the services. They need aiohttp and msgspec, and no database or bus."""
 
 from staffgate.client.authz import AuthzClient, Ruling
+from staffgate.client.faults import Refused, ServiceAway
 from staffgate.client.identity import IdentityClient
-from staffgate.client.transport import Refused, ServiceAway
+from staffgate.client.line import Patience, Session
+from staffgate.client.wire import Wire
 
-__all__ = ["AuthzClient", "IdentityClient", "Refused", "Ruling", "ServiceAway"]
+__all__ = [
+    "AuthzClient",
+    "IdentityClient",
+    "Patience",
+    "Refused",
+    "Ruling",
+    "ServiceAway",
+    "Session",
+    "Wire",
+]

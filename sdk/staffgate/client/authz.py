@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
-import aiohttp
 import msgspec
 from msgspec import UnsetType
 
+from staffgate.client.faults import ServiceAway
+from staffgate.client.line import Patience, Session
 from staffgate.client.parts import PersonFacts, RegisteredItems
-from staffgate.client.transport import ServiceAway, Transport
+from staffgate.client.transport import Token, Transport
 from staffgate.contracts import administration, authz, catalogue, decisions, items
 from staffgate.contracts.changes import AnyChange
 from staffgate.contracts.level import DataAccess
@@ -49,13 +50,14 @@ F = TypeVar("F", bound=_Found)
 
 
 class AuthzClient:
-    """`token` gives the access token to ask with: IdentityClient.token, or a person's own.
+    """`session` is a Wire, or a session of aiohttp; `token` gives the access token to ask with: IdentityClient.token, or a
+    person's own.
 
     Everything here raises ServiceAway while authz can't be reached, and Refused where it turns the request down.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, token: Callable[[], Awaitable[str]]) -> None:
-        self._transport = Transport(session, url)
+    def __init__(self, session: Session, url: str, token: Token, *, patience: Patience | None = None) -> None:
+        self._transport = Transport(session, url, patience)
         self._token = token
 
     # --- decisions (AuthZEN 1.0, sections 6 and 7) ------------------------------------------------------------
@@ -85,8 +87,7 @@ class AuthzClient:
             resource=decisions.Resource(type=type, id=id, properties=properties),
             context=_context(min_revision, await_subject),
         )
-        found = await self._ask("POST", "/access/v1/evaluation", decisions.Decision, question, safe=True)
-        return _ruling(found)
+        return _ruling(await self._ask("POST", "/access/v1/evaluation", _Decided, question, safe=True))
 
     async def decide_many(self, staff: UUID, questions: Sequence[Question], *, min_revision: int = 0) -> list[Ruling]:
         """Many questions about one person, in their order; a request for every thousand."""
@@ -97,8 +98,10 @@ class AuthzClient:
                 context=_context(min_revision),
                 evaluations=[_one_of_many(question) for question in questions[start : start + _MOST]],
             )
-            found = await self._ask("POST", "/access/v1/evaluations", decisions.Decisions, asked, safe=True)
-            rulings += [_ruling(one) for one in found.evaluations or ()]
+            found = await self._ask("POST", "/access/v1/evaluations", _AllDecided, asked, safe=True)
+            if len(found.evaluations) != len(asked.evaluations):
+                raise ServiceAway("authz has answered another number of questions than it was asked")
+            rulings += map(_ruling, found.evaluations)
         return rulings
 
     async def explain(self, staff: UUID, action: str, type: str, id: str, **properties: str) -> decisions.Explanation:
@@ -252,7 +255,7 @@ class AuthzClient:
         return await self._ask("GET", path, RegisteredItems)
 
     async def _ask(self, method: str, path: str, kind: type[T], body: object = None, **options: Any) -> T:
-        return await self._transport.ask(method, path, kind, token=await self._token(), body=body, **options)
+        return await self._transport.ask(method, path, kind, token=self._token, body=body, **options)
 
 
 def _item(org: UUID, type: str, id: str) -> str:
@@ -278,10 +281,40 @@ def _one_of_many(question: Question) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(own))
 
 
-def _ruling(found: decisions.Decision) -> Ruling:
-    """What a newer authz tells besides is left out; what it leaves out itself allows nothing."""
-    context: Mapping[str, Any] = found.context or {}
-    try:
-        return msgspec.convert({**context, "allowed": found.decision}, Ruling)
-    except msgspec.ValidationError as fault:
-        raise ServiceAway(f"a decision that is none: {fault}") from fault
+class _Behind(msgspec.Struct, frozen=True, gc=False):
+    """The context of a decision. What a newer authz tells besides is left out."""
+
+    reason: str = ""
+    visible: bool = False
+    revision: int = 0
+    rule: UUID | None = None
+    target: authz.Target | None = None
+    role: str | None = None
+    rows: DataAccess | None = None
+
+
+class _Decided(msgspec.Struct, frozen=True, gc=False):
+    decision: bool
+    context: _Behind | None = None
+
+
+class _AllDecided(msgspec.Struct, frozen=True):
+    evaluations: list[_Decided]
+
+
+_UNEXPLAINED = _Behind()
+
+
+def _ruling(found: _Decided) -> Ruling:
+    """What authz leaves out allows nothing."""
+    behind = found.context or _UNEXPLAINED
+    return Ruling(
+        allowed=found.decision,
+        reason=behind.reason,
+        visible=behind.visible,
+        revision=behind.revision,
+        rule=behind.rule,
+        target=behind.target,
+        role=behind.role,
+        rows=behind.rows,
+    )

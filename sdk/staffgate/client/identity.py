@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
-import aiohttp
-
+from staffgate.client.line import Patience, Session
+from staffgate.client.token import ServiceToken
 from staffgate.client.transport import Transport
 from staffgate.contracts.identity import (
     Availability,
@@ -29,20 +28,22 @@ T = TypeVar("T")
 
 
 class IdentityClient:
-    def __init__(self, session: aiohttp.ClientSession, url: str, client_id: str, client_secret: str) -> None:
-        self._transport = Transport(session, url)
-        self._credentials = {"client_id": client_id, "client_secret": client_secret}
-        self._token = ""
-        self._good_until = 0.0
+    """`session` is a Wire, or a session of aiohttp; `client_id` and `client_secret` are what identity knows the product by.
 
-    async def token(self) -> str:
-        """An access token of this product service, kept until shortly before it expires (RFC 6749 section 4.4)."""
-        if time.monotonic() >= self._good_until:
-            form = {"grant_type": "client_credentials", **self._credentials}
-            tokens = await self._transport.ask("POST", "/oauth/token", Tokens, data=form)
-            self._token = tokens.access_token
-            self._good_until = time.monotonic() + tokens.expires_in * 0.8
-        return self._token
+    Everything here raises ServiceAway while identity can't be reached, and Refused where it turns the request down.
+    """
+
+    def __init__(
+        self, session: Session, url: str, client_id: str, client_secret: str, *, patience: Patience | None = None
+    ) -> None:  # fmt: skip
+        self._transport = Transport(session, url, patience)
+        self._credentials = {"client_id": client_id, "client_secret": client_secret}
+        # Await it for an access token of this product, or hand it on: it is what the other clients take as `token`.
+        self.token = ServiceToken(self._fetch)
+
+    async def _fetch(self) -> Tokens:
+        form = {"grant_type": "client_credentials", **self._credentials}
+        return await self._transport.ask("POST", "/oauth/token", Tokens, form=form, safe=True)
 
     async def keys(self) -> KeySet:
         """The public keys that access tokens are signed with (RFC 7517)."""
@@ -50,8 +51,7 @@ class IdentityClient:
 
     async def ended_sessions(self) -> list[UUID]:
         """Sessions that ended while a token of theirs may be unexpired: what a late joiner has missed."""
-        answer = await self._transport.ask("GET", "/v1/revocations", Revocations, token=await self.token())
-        return answer.sessions
+        return (await self._ask("GET", "/v1/revocations", Revocations)).sessions
 
     # --- what products have to know of staff and visitors ------------------------------------------------------
 
@@ -78,4 +78,4 @@ class IdentityClient:
         return await self._ask("GET", f"/v1/weblinks/{quote(weblink, safe='')}", WeblinkAddressee)
 
     async def _ask(self, method: str, path: str, kind: type[T], **options: Any) -> T:
-        return await self._transport.ask(method, path, kind, token=await self.token(), **options)
+        return await self._transport.ask(method, path, kind, token=self.token, **options)

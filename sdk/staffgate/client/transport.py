@@ -1,98 +1,176 @@
-"""HTTP with the suite's manners: typed answers, problems as exceptions, time-outs, retries where they are safe."""
+"""Asking with the suite's manners: typed answers, problems as exceptions, time-outs, and again what may be asked again."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from functools import cache
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from urllib.parse import urlencode
 
-import aiohttp
 import msgspec
 
-from staffgate.contracts.problem import code_of
+from staffgate import trace
+from staffgate.client.answer import Answer
+from staffgate.client.faults import Refused, ServiceAway, fault_of
+from staffgate.client.line import Patience, Session, line_to
 
 T = TypeVar("T")
+Token = Callable[[], Awaitable[str]]
 
-_TRIES = 3
-_SAFE = frozenset({"GET", "PUT", "DELETE"})  # RFC 9110 section 9.2.2: idempotent
-_PATIENCE = 5.0  # seconds; after so many nothing is begun again
-_TIMEOUT = aiohttp.ClientTimeout(total=_PATIENCE, connect=2)
-
-
-class Refused(Exception):
-    """The service turned the request down (RFC 9457). `code` is stable: branch on it, show `detail`."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(f"{status} {code}: {detail}")
-        self.status = status
-        self.code = code
-        self.detail = detail
+_SAFE = frozenset({"GET", "PUT", "DELETE"})  # RFC 9110, section 9.2.2: idempotent
+_LATER = (409, 425, 429)  # with a Retry-After: not now
+_FIRST_PAUSE = 0.05  # seconds; four times as long each time
+_encode = msgspec.json.Encoder().encode
 
 
-class ServiceAway(Exception):
-    """The service can't be reached, or says that it can't answer now."""
+@runtime_checkable
+class Renewing(Protocol):
+    """A token that can be another one the next time it is asked for."""
+
+    def refused(self, token: str) -> None: ...
 
 
-class _Problem(msgspec.Struct):
-    type: str = ""
-    detail: str = ""
+class Asked(msgspec.Struct, kw_only=True):
+    """One request. `safe` says of a POST that it changes nothing, `key` is its Idempotency-Key, where the service honours
+    one. `token` shows who asks."""
+
+    method: str
+    path: str
+    token: Token | None = None
+    body: object = None
+    form: Mapping[str, str] | None = None
+    content: bytes | None = None
+    content_type: str = "application/json"
+    params: Mapping[str, str] | None = None
+    safe: bool = False
+    key: str = ""
+    if_match: str = ""
+
+    @property
+    def repeatable(self) -> bool:
+        return self.safe or bool(self.key) or self.method in _SAFE
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
+
+    def written(self) -> tuple[dict[str, str], bytes]:
+        """Its headers, but for who asks, and its body."""
+        headers, body = {"traceparent": trace.traceparent()}, b""
+        if self.body is not None:
+            headers["Content-Type"], body = self.content_type, _encode(self.body)
+        elif self.form is not None:
+            headers["Content-Type"], body = "application/x-www-form-urlencoded", urlencode(self.form).encode()
+        elif self.content is not None:
+            headers["Content-Type"], body = self.content_type, self.content
+        if self.key:
+            headers["Idempotency-Key"] = self.key
+        if self.if_match:
+            headers["If-Match"] = self.if_match
+        return headers, body
 
 
 class Transport:
-    """One service's address, over a session that belongs to the caller."""
+    """One service's address."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        self._session = session
+    def __init__(self, session: Session, url: str, patience: Patience | None = None) -> None:
+        self._line = line_to(session, url)
         self._url = url.rstrip("/")
+        self._patience = patience or Patience()
 
-    async def ask(
-        self,
-        method: str,
-        path: str,
-        kind: type[T],
-        *,
-        token: str = "",
-        body: object = None,
-        safe: bool = False,
-        **options: Any,
-    ) -> T:
-        """Raise Refused or ServiceAway. While the service is away, a request that changes nothing (`safe`), or the same
-        when it is made twice, is made again."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        if body is not None:
-            options["data"] = msgspec.json.encode(body)
-            headers["Content-Type"] = "application/json"
-        tries, began = _TRIES if safe or method in _SAFE else 1, time.monotonic()
-        for attempt in range(tries):
+    async def ask(self, method: str, path: str, kind: type[T], **options: Any) -> T:
+        """Raise Refused or ServiceAway. What may be repeated is, while the service is away or says "later"; the options
+        are those of Asked."""
+        return self.read(await self.answer(Asked(method=method, path=path, **options)), kind)
+
+    async def answer(self, asked: Asked) -> Answer:
+        """As it came; 2xx."""
+        headers, body = asked.written()
+        shown = await _authorized(headers, asked.token)
+        tries, renewed = _Tries(self._patience, asked.repeatable), False
+        while True:
             try:
-                return await self._once(method, path, kind, headers, options)
-            except ServiceAway:
-                if attempt + 1 == tries or time.monotonic() - began >= _PATIENCE:
-                    raise
-                await asyncio.sleep(0.05 * 4**attempt)
-        raise AssertionError("unreachable")
+                answer = await self._line.send(
+                    asked.method, asked.target, headers, body, repeatable=asked.repeatable,
+                    connect=self._patience.connect, within=tries.within(),
+                )  # fmt: skip
+                if answer.status < 300:
+                    return answer
+                fault: Refused | ServiceAway = fault_of(answer, self._url)
+            except ServiceAway as away:
+                fault = away
+            if not renewed and _says_token_refused(fault) and isinstance(asked.token, Renewing):
+                renewed, former = True, shown
+                asked.token.refused(shown)
+                shown = await _authorized(headers, asked.token)
+                if shown != former:
+                    continue
+            pause = tries.pause(fault)
+            if pause is None:
+                raise fault
+            await asyncio.sleep(pause)
 
-    async def _once(self, method: str, path: str, kind: type[T], headers: dict[str, str], options: Any) -> T:
+    def read(self, answer: Answer, kind: type[T]) -> T:
         try:
-            async with self._session.request(
-                method, self._url + path, headers=headers, timeout=_TIMEOUT, **options
-            ) as response:
-                content = await response.read()
-        except (aiohttp.ClientError, OSError, TimeoutError) as fault:
-            raise ServiceAway(f"{self._url} can't be reached: {fault!r}") from fault
-        if response.status >= 500:
-            raise ServiceAway(f"{self._url} can't answer now: {response.status} {_problem(content).detail}")
-        if response.status >= 400:
-            problem = _problem(content)
-            raise Refused(response.status, code_of(problem.type), problem.detail)
-        try:
-            return msgspec.json.decode(content or b"null", type=kind)
-        except msgspec.DecodeError as fault:
+            found: T = _decoder(cast(Hashable, kind)).decode(answer.body or b"null")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
             raise ServiceAway(f"{self._url} gave an answer that is none: {fault}") from fault
+        return found
 
 
-def _problem(content: bytes) -> _Problem:
-    try:
-        return msgspec.json.decode(content, type=_Problem)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Problem(detail=content[:200].decode(errors="replace"))
+class _Tries:
+    """How often, and when again."""
+
+    def __init__(self, patience: Patience, repeatable: bool) -> None:
+        self._patience = patience
+        self._repeatable = repeatable
+        self._began = time.monotonic()
+        self._made = 0
+
+    def within(self) -> float:
+        """Seconds for the try that is made now."""
+        if not self._made:
+            return min(self._patience.answer, self._patience.total)
+        return min(self._patience.answer, max(0.001, self._patience.total - self._passed))
+
+    def pause(self, fault: Refused | ServiceAway) -> float | None:
+        """Before the next try; None where there is none. In the upper half of its length, lest all come at once."""
+        self._made += 1
+        if self._made >= self._patience.tries or not self._may_be_repeated(fault):
+            return None
+        growing = _FIRST_PAUSE * 4.0 ** (self._made - 1) * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+        pause = max(growing, fault.retry_after or 0.0)
+        return pause if self._passed + pause < self._patience.total else None
+
+    def _may_be_repeated(self, fault: Refused | ServiceAway) -> bool:
+        if isinstance(fault, ServiceAway):
+            return self._repeatable or fault.unsent
+        return self._repeatable and fault.retry_after is not None and fault.status in _LATER
+
+    @property
+    def _passed(self) -> float:
+        return time.monotonic() - self._began
+
+
+async def _authorized(headers: dict[str, str], token: Token | None) -> str:
+    if token is None:
+        return ""
+    shown = await token()
+    if not shown.isascii() or not shown.isprintable() or " " in shown:
+        # What came from somewhere else could end the header, and begin another.
+        raise Refused(401, "token_refused", "This is no access token: it holds what can't stand in a header.")
+    if shown:
+        headers["Authorization"] = f"Bearer {shown}"
+    return shown
+
+
+def _says_token_refused(fault: Refused | ServiceAway) -> bool:
+    return isinstance(fault, Refused) and fault.status == 401 and fault.code == "token_refused"
+
+
+@cache
+def _decoder(kind: Hashable) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)

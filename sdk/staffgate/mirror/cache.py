@@ -6,7 +6,7 @@ heard: one that concerned it would have dropped it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from itertools import islice
 from uuid import UUID
 
@@ -67,6 +67,9 @@ class Cache:
         """They were asked about, though nobody had to look."""
         for key in keys:
             self._entries[key] = self._entries.pop(key)
+
+    def missing(self, keys: Set[Key]) -> set[Key]:
+        return {key for key in keys if key not in self._entries}
 
     def heard(self, org: int) -> int | None:
         """The revision up to which no announcement is missing; None where there is nothing of the organisation."""

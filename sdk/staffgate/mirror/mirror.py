@@ -8,7 +8,7 @@ question goes to the source.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence, Set
 from functools import partial
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from staffgate.mirror.answers import Answer, Said, said
 from staffgate.mirror.asking import Asking, Missing, Used
 from staffgate.mirror.cache import Cache
 from staffgate.mirror.loads import Load, Loads
-from staffgate.mirror.parts import NOBODY, Key, Part, Registry, Source, Standing
+from staffgate.mirror.parts import NOBODY, Key, Part, Registry, Resolve, Source, Standing
 from staffgate.mirror.pulse import Pulse
 from staffgate.mirror.stats import Stats
 
@@ -215,7 +215,7 @@ class Mirror:
         finally:
             self._loads.end(load)
         if part is not NOBODY and self._believed(self._now()) and load.kept:
-            reached = load.reached(part)
+            reached = load.reached(load.key, part)
             if reached is not None:
                 self._cache.put(load.key, part, reached)
         return part
@@ -228,6 +228,20 @@ class Mirror:
                 assert isinstance(staff, int)
                 found = await self._source.standing(UUID(int=staff), self._resolve, load.at_least)
                 return NOBODY if found is None else found
+
+    async def fill(self, read: Callable[[Resolve], Awaitable[Sequence[tuple[Key, Part]]]]) -> None:
+        """Remember many parts, which the caller reads from now on; not those that something has overtaken."""
+        with self._loads.filling(kept=self._believed(self._now())) as load:
+            parts = await read(self._resolve)
+        self._begun += len(parts)
+        if self._believed(self._now()) and load.kept:
+            for key, part in parts:
+                if (reached := load.reached(key, part)) is not None:
+                    self._cache.put(key, part, reached)
+
+    def missing(self, keys: Set[Key]) -> set[Key]:
+        """Those of them that are not remembered."""
+        return self._cache.missing(keys)
 
     # --- being told -------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from services.authz.api import (
     placements,
     replica,
     roles,
+    stream,
     teams,
     tenants,
 )
@@ -34,5 +35,6 @@ for group in (
     changes,
     placements,
     replica,
+    stream,
 ):
     api.include(group.api)

@@ -10,7 +10,7 @@ from staffgate.contracts.caller import Person, Product
 api = Api()
 
 
-@api.post("/access/v1/evaluation", invalid=400)
+@api.post("/access/v1/evaluation", invalid=400, at_once=lambda authz: authz.at_once.evaluate)
 async def evaluate(authz: Authz, caller: Person | Product, body: contract.Evaluation) -> contract.Decision:
     """May this member of staff do that? (AuthZEN 1.0, section 6)
 
@@ -20,7 +20,7 @@ async def evaluate(authz: Authz, caller: Person | Product, body: contract.Evalua
     return await authz.decisions.evaluate(caller, body)
 
 
-@api.post("/access/v1/evaluations", invalid=400)
+@api.post("/access/v1/evaluations", invalid=400, at_once=lambda authz: authz.at_once.evaluate_all)
 async def evaluate_all(authz: Authz, caller: Person | Product, body: contract.Evaluations) -> contract.Decisions:
     """Many questions at once, up to 1,000, answered in their order. (AuthZEN 1.0, section 7)
 

@@ -30,7 +30,7 @@ OWN = {
 }  # fmt: skip
 FOR_PRODUCTS = {
     "register_item", "register_items", "remove_item", "publish_manifest", "show_standing", "show_registry",
-    "check_placements",
+    "check_placements", "follow_changes",
 }  # fmt: skip
 FOR_IDENTITY = {"check_placements"}  # of all products
 FOR_ADMINISTRATORS = {"list_holders", "list_items", "show_drift"} | {
@@ -114,6 +114,9 @@ class World(Administered):
 
     async def show_registry(self) -> Sound:
         return Sound(path={"org": str(self.acme.org), "type": "inbox"}, token=self.acme.authz.product)
+
+    async def follow_changes(self) -> Sound:
+        return Sound(token=self.acme.authz.product)
 
     async def explain(self) -> Sound:
         return Sound(path={"staff": str(self.jane.id)}, query=ASKED, token=self.token)

@@ -1,0 +1,231 @@
+"""Decisions over HTTP side by side with others: `./dev bench http`.
+
+- Cerbos, the real server: its AuthZEN endpoints, and its own API.
+- bare aiohttp with the same bodies, a constant answer and nothing else: the ceiling of an application in it.
+- authz as it is: PostgreSQL, RabbitMQ, a product service that shows its token, a request id that is echoed, metrics.
+
+Servers on one core, the load on another, 32 connections kept alive, 1,000 different bodies (200 of the batches) again
+and again. What counts is how many decisions a second of the server's own processor time is good for. Every server's
+answers are held against the oracle before and after. With `--quick` three rounds of a second; with `--keep` the result
+is kept, and others are checked against it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from benchmarks import machine, results, roster
+from benchmarks.grid import Grid, Question, grid
+from benchmarks.peers import cerbos, wrk
+from benchmarks.results import Claim
+from benchmarks.rounds import Sample, Target, measure
+from benchmarks.served import AUTHZ, BARE, CERBOS, PLAIN, Cores, Server, Servers, served
+from deploy.local.errors import PlatformError
+from staffgate.decision import Question as Asked
+
+ONE, MANY, CHECK = "/access/v1/evaluation", "/access/v1/evaluations", "/api/check/resources"
+BODIES, GROUPS, HUNDREDS = 1000, 200, 40  # different bodies: of one question, of 50, of 1,000
+SINGLES, BATCHES = 300, 10  # answers that are held against the oracle
+_PACKAGES = ("aiohttp", "uvloop", "msgspec", "asyncpg", "aio-pika")
+
+Read = Callable[[Any], list[bool]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is asked of one server. `expected` are the answers to the first bodies, as `read` finds them."""
+
+    name: str
+    server: str
+    path: str
+    bodies: Sequence[object]
+    expected: Sequence[list[bool]]
+    read: Read
+    size: int = 1  # decisions in one request
+
+
+# --- what is asked --------------------------------------------------------------------------------------------
+
+
+def sides(world: Grid, model: roster.Roster) -> list[Side]:
+    return [*_of_ours(world), *_of_model(model), *_of_cerbos(world), *_of_bare(world)]
+
+
+def _of_ours(world: Grid) -> list[Side]:
+    single = world.questions(BODIES)
+    expected = [[world.allows(one)] for one in single]
+    bodies = [_ours(one) for one in single]
+    fresh = [_ours(Question(one.person, one.kind, one.action, wrk.CHANGING)) for one in single]
+    explained = [_explained(body) for body in bodies]
+    found = []
+    for server in (AUTHZ, PLAIN):
+        found += [
+            Side(server, server, ONE, bodies, expected, _one),
+            Side(f"{server}, never asked before", server, ONE, fresh, expected, _one),
+            Side(f"{server}, explained", server, ONE, explained, expected, _one),
+            _batch(f"{server}, 50 at once", server, world, GROUPS, 50),
+            _batch(f"{server}, 1,000 at once", server, world, HUNDREDS, 1000),
+        ]
+    return found
+
+
+def _of_model(model: roster.Roster) -> list[Side]:
+    asked = roster.asked_of_model(model, BODIES)
+    expected = [[allowed] for allowed in roster.expected_of_model(model, asked[:SINGLES])]
+    bodies = [_of_question(*one) for one in asked]
+    explained = [_explained(body) for body in bodies]
+    return [
+        Side(f"{AUTHZ}, the whole model", AUTHZ, ONE, bodies, expected, _one),
+        Side(f"{PLAIN}, the whole model", PLAIN, ONE, bodies, expected, _one),
+        Side(f"{AUTHZ}, the whole model, explained", AUTHZ, ONE, explained, expected, _one),
+    ]
+
+
+def _of_cerbos(world: Grid) -> list[Side]:
+    single, groups = world.questions(BODIES), list(world.groups(GROUPS, cerbos.MOST))
+    one, many = [[world.allows(asked)] for asked in single], [[*map(world.allows, group)] for group in groups]
+    return [
+        Side(f"{CERBOS}, AuthZEN", CERBOS, ONE, [cerbos.evaluation(world, asked) for asked in single], one, _one),
+        Side(f"{CERBOS}, own API", CERBOS, CHECK, [cerbos.check(world, [asked]) for asked in single], one, _effects),
+        Side(f"{CERBOS}, AuthZEN, 50 at once", CERBOS, MANY, [cerbos.evaluations(world, group) for group in groups], many, _many, 50),
+        Side(f"{CERBOS}, own API, 50 at once", CERBOS, CHECK, [cerbos.check(world, group) for group in groups], many, _effects, 50),
+    ]  # fmt: skip
+
+
+def _of_bare(world: Grid) -> list[Side]:
+    """It knows nothing: whatever it is asked, it says yes."""
+    groups = list(world.groups(GROUPS, 50))
+    bodies = [_ours(one) for one in world.questions(BODIES)]
+    return [
+        Side(BARE, BARE, ONE, bodies, [[True]] * BODIES, _one),
+        Side(f"{BARE}, 50 at once", BARE, MANY, [_all_of(group) for group in groups], [[True] * 50] * GROUPS, _many, 50),
+    ]
+
+
+def _batch(name: str, server: str, world: Grid, count: int, size: int) -> Side:
+    groups = list(world.groups(count, size))
+    expected = [[*map(world.allows, group)] for group in groups]
+    return Side(name, server, MANY, [_all_of(group) for group in groups], expected, _many, size)
+
+
+def _all_of(group: Sequence[Question]) -> dict[str, object]:
+    """All about one person, who is named once."""
+    parts = [_ours(one) for one in group]
+    return {"subject": parts[0]["subject"], "evaluations": [{key: part[key] for key in ("action", "resource")} for part in parts]}  # fmt: skip
+
+
+def _ours(asked: Question) -> dict[str, object]:
+    return _of_question(asked.person, Asked(roster.action(asked.kind, asked.action), asked.kind, asked.id))
+
+
+def _of_question(person: UUID, asked: Asked) -> dict[str, object]:
+    resource = {"type": asked.type, "id": asked.id} | ({"properties": asked.properties} if asked.properties else {})
+    return {"subject": {"type": "staff", "id": str(person)}, "action": {"name": asked.action}, "resource": resource}
+
+
+def _explained(body: dict[str, object]) -> dict[str, object]:
+    return body | {"context": {"explain": True}}
+
+
+# --- what comes back ------------------------------------------------------------------------------------------
+
+
+def _one(answer: Any) -> list[bool]:
+    return [answer["decision"]]
+
+
+def _many(answer: Any) -> list[bool]:
+    return [one["decision"] for one in answer["evaluations"]]
+
+
+def _effects(answer: Any) -> list[bool]:
+    return [effect == "EFFECT_ALLOW" for one in answer["results"] for effect in one["actions"].values()]
+
+
+def agree(servers: Servers, asked: Sequence[Side]) -> None:
+    """Raises PlatformError at the first answer that is not the oracle's."""
+    for side in asked:
+        count = SINGLES if side.size == 1 else BATCHES
+        for number, (body, expected) in enumerate(zip(side.bodies[:count], side.expected, strict=False)):
+            found = side.read(servers.up[side.server].ask(side.path, body))
+            if found != expected:
+                raise PlatformError(f"{side.name} answers question {number} otherwise than the oracle")
+
+
+# --- how fast -------------------------------------------------------------------------------------------------
+
+
+def target(side: Side, server: Server, folder: Path, cores: Cores) -> Target:
+    file = folder / f"{side.name}.jsonl"
+    file.write_bytes(b"".join(msgspec.json.encode(body) + b"\n" for body in side.bodies))
+
+    def run(seconds: float) -> Sample:
+        load = wrk.Load(server.url(side.path), file, server.headers)
+        before = server.cpu_seconds()
+        outcome = wrk.drive(load, seconds, cores.load)
+        took = server.cpu_seconds() - before
+        if outcome.failed:
+            raise PlatformError(f"{side.name}: of {outcome.count} requests failed: {outcome.failed}")
+        return Sample(
+            outcome.count * side.size, outcome.seconds, took, outcome.p50, outcome.p99, outcome.cpu_seconds
+        )  # fmt: skip
+
+    return Target(side.name, run, f"{side.size:,} decisions a request" if side.size > 1 else "")
+
+
+CLAIMS = (
+    Claim(what="one decision, against Cerbos", of=AUTHZ, to=f"{CERBOS}, AuthZEN", least=14),
+    Claim(what="one decision without the fast path, against Cerbos", of=PLAIN, to=f"{CERBOS}, AuthZEN", least=4),
+    Claim(what="one decision, against bare aiohttp", of=AUTHZ, to=BARE, least=2.3),
+    Claim(what="one decision without the fast path, against bare aiohttp", of=PLAIN, to=BARE, least=0.75),
+    Claim(what="50 at once, against Cerbos", of=f"{AUTHZ}, 50 at once", to=f"{CERBOS}, AuthZEN, 50 at once", least=15),
+    Claim(what="with the reason, against without", of=f"{AUTHZ}, explained", to=AUTHZ, least=0.4),
+    Claim(what="never asked before, against asked before", of=f"{AUTHZ}, never asked before", to=AUTHZ),
+    Claim(what="the whole model, against the grid", of=f"{AUTHZ}, the whole model", to=AUTHZ),
+    Claim(what="1,000 at once, against one by one", of=f"{AUTHZ}, 1,000 at once", to=AUTHZ),
+)
+
+
+async def compared(rounds: int, seconds: float, only: str = "") -> results.Result:
+    cores, world, model = Cores.of_machine(), grid(), roster.of_model()
+    wrk.fetched()
+    with tempfile.TemporaryDirectory() as folder:
+        async with served(cores, world, model) as servers:
+            asked = [side for side in sides(world, model) if side.server in servers.up and only in side.name]
+            await asyncio.to_thread(agree, servers, asked)
+            print("every answer is the oracle's", flush=True)
+            targets = [target(side, servers.up[side.server], Path(folder), cores) for side in asked]
+            used = {cores.server, cores.load}
+            table = await asyncio.to_thread(measure, targets, rounds, seconds, asked[0].name, cores=used)
+            await asyncio.to_thread(agree, servers, asked)
+        versions = machine.versions(_PACKAGES) | {"Cerbos": cerbos.VERSION, "wrk": wrk.version()}
+        return results.result("http", table, claims=CLAIMS, versions=versions, absent=servers.absent)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="three rounds of a second instead of seven of two")
+    parser.add_argument("--keep", action="store_true", help="keep the result")
+    parser.add_argument("--only", default="", help="only those with this in their name")
+    arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    rounds, seconds = (3, 1.0) if arguments.quick else (7, 2.0)
+    found = asyncio.run(compared(rounds, seconds, arguments.only))
+    print(results.shown(found))
+    if arguments.keep:
+        results.save(found)
+
+
+if __name__ == "__main__":
+    main()
