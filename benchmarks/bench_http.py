@@ -36,7 +36,7 @@ from staffgate.decision import Question as Asked
 
 ONE, MANY, CHECK = "/access/v1/evaluation", "/access/v1/evaluations", "/api/check/resources"
 BODIES, GROUPS, HUNDREDS = 1000, 200, 40  # different bodies: of one question, of 50, of 1,000
-SINGLES, BATCHES = 300, 10  # answers that are held against the oracle
+BATCHES = 10  # batches that are held against the oracle, beside all single questions: nobody is asked about unseen
 _PACKAGES = ("aiohttp", "uvloop", "msgspec", "asyncpg", "aio-pika")
 
 Read = Callable[[Any], list[bool]]
@@ -82,7 +82,7 @@ def _of_ours(world: Grid) -> list[Side]:
 
 def _of_model(model: roster.Roster) -> list[Side]:
     asked = roster.asked_of_model(model, BODIES)
-    expected = [[allowed] for allowed in roster.expected_of_model(model, asked[:SINGLES])]
+    expected = [[allowed] for allowed in roster.expected_of_model(model, asked)]
     bodies = [_of_question(*one) for one in asked]
     explained = [_explained(body) for body in bodies]
     return [
@@ -109,7 +109,9 @@ def _of_bare(world: Grid) -> list[Side]:
     bodies = [_ours(one) for one in world.questions(BODIES)]
     return [
         Side(BARE, BARE, ONE, bodies, [[True]] * BODIES, _one),
-        Side(f"{BARE}, 50 at once", BARE, MANY, [_all_of(group) for group in groups], [[True] * 50] * GROUPS, _many, 50),
+        Side(
+            f"{BARE}, 50 at once", BARE, MANY, [_all_of(group) for group in groups], [[True] * 50] * GROUPS, _many, 50
+        ),
     ]
 
 
@@ -153,12 +155,12 @@ def _effects(answer: Any) -> list[bool]:
     return [effect == "EFFECT_ALLOW" for one in answer["results"] for effect in one["actions"].values()]
 
 
-def agree(servers: Servers, asked: Sequence[Side]) -> None:
+def agree(servers: Servers, asked: Sequence[Side], singles: int, batches: int) -> None:
     """Raises PlatformError at the first answer that is not the oracle's."""
     for side in asked:
-        count = SINGLES if side.size == 1 else BATCHES
-        for number, (body, expected) in enumerate(zip(side.bodies[:count], side.expected, strict=False)):
-            found = side.read(servers.up[side.server].ask(side.path, body))
+        bodies = side.bodies[: singles if side.size == 1 else batches]
+        answers = map(side.read, servers.up[side.server].answers(side.path, bodies))
+        for number, (found, expected) in enumerate(zip(answers, side.expected, strict=False)):
             if found != expected:
                 raise PlatformError(f"{side.name} answers question {number} otherwise than the oracle")
 
@@ -199,16 +201,17 @@ CLAIMS = (
 
 async def compared(rounds: int, seconds: float, only: str = "") -> results.Result:
     cores, world, model = Cores.of_machine(), grid(), roster.of_model()
+    every = [side for side in sides(world, model) if only in side.name]
     wrk.fetched()
     with tempfile.TemporaryDirectory() as folder:
         async with served(cores, world, model) as servers:
-            asked = [side for side in sides(world, model) if side.server in servers.up and only in side.name]
-            await asyncio.to_thread(agree, servers, asked)
+            asked = [side for side in every if side.server in servers.up]
+            await asyncio.to_thread(agree, servers, asked, BODIES, BATCHES)
             print("every answer is the oracle's", flush=True)
             targets = [target(side, servers.up[side.server], Path(folder), cores) for side in asked]
             used = {cores.server, cores.load}
             table = await asyncio.to_thread(measure, targets, rounds, seconds, asked[0].name, cores=used)
-            await asyncio.to_thread(agree, servers, asked)
+            await asyncio.to_thread(agree, servers, asked, 300, BATCHES)
         versions = machine.versions(_PACKAGES) | {"Cerbos": cerbos.VERSION, "wrk": wrk.version()}
         return results.result("http", table, claims=CLAIMS, versions=versions, absent=servers.absent)
 

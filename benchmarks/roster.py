@@ -128,7 +128,9 @@ def _tree(teams: Sequence[UUID]) -> dict[UUID, UUID | None]:
 def _grants(dice: random.Random) -> tuple[Grant, ...]:
     places = [Target(section="sms", item=f"inbox:inbox{n:03}") for n in dice.sample(range(_INBOXES), 30)]
     places += [Target(section="sms", feature=name) for name in dice.sample(_FEATURES, 1)]
-    places += [Target(section="sms", feature="sms.send", item=f"inbox:inbox{n:03}") for n in dice.sample(range(_INBOXES), 5)]
+    places += [
+        Target(section="sms", feature="sms.send", item=f"inbox:inbox{n:03}") for n in dice.sample(range(_INBOXES), 5)
+    ]
     places += [Target(section="contacts")] if dice.random() < 0.3 else []
     return tuple(Grant(id=_id(dice), target=place, level=dice.choices(_LEVELS, (1, 2, 3, 4))[0]) for place in places)
 

@@ -110,6 +110,7 @@ def measure(
     *,
     cores: Collection[int] | None = None,
     noise: Callable[[], Iterable[float]] | None = None,
+    tries: int = TRIES,
     say: Callable[[str], None] = print,
 ) -> Table:
     """`base` is the target that the others are shown as multiples of, `cores` those on which it happens (by default
@@ -118,7 +119,7 @@ def measure(
     rows = {target.name: Row(target) for target in targets}
     for number in range(rounds):
         for target in rotated(targets, number):
-            sample, disturbed = _quiet(target, seconds, read)
+            sample, disturbed = _quiet(target, seconds, read, tries)
             row = rows[target.name]
             row.samples.append(sample)
             row.noise = max(row.noise, disturbed)
@@ -132,10 +133,10 @@ def rotated(targets: Sequence[Target], number: int) -> list[Target]:
     return [*targets[start:], *targets[:start]]
 
 
-def _quiet(target: Target, seconds: float, used: Callable[[], Iterable[float]]) -> tuple[Sample, float]:
+def _quiet(target: Target, seconds: float, used: Callable[[], Iterable[float]], tries: int) -> tuple[Sample, float]:
     """The quietest window of a few; the first that is quiet enough."""
     best: tuple[Sample, float] | None = None
-    for _ in range(TRIES):
+    for _ in range(tries):
         before, began = sum(used()), time.perf_counter()
         sample = target.run(seconds)
         foreign = sum(used()) - before - sample.cpu_seconds - sample.load_seconds

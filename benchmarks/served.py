@@ -8,15 +8,14 @@ the database once, announcements and heartbeats keep right.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -30,7 +29,7 @@ from benchmarks.results import Absent
 from benchmarks.roster import Roster
 from deploy.local.databases import Urls
 from deploy.local.errors import PlatformError
-from deploy.local.ports import HOST, free_port
+from deploy.local.ports import HOST, answers, free_port
 from deploy.local.process import Process, wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -73,16 +72,18 @@ class Server:
     def cpu_seconds(self) -> float:
         return sum(_cpu_seconds(pid) for pid in self.pids)
 
-    def ask(self, path: str, body: object) -> object:
-        """Raises PlatformError where it is not answered."""
-        content = msgspec.json.encode(body)
+    def answers(self, path: str, bodies: Iterable[object]) -> Iterator[Any]:
+        """One after the other. Raises PlatformError at the first that is refused."""
+        connection = HTTPConnection(HOST, self.port, timeout=30)
         headers = self.headers | {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.url(path), content, headers)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own address
-                return json.load(answer)
-        except urllib.error.HTTPError as fault:
-            raise PlatformError(f"{self.name} answered {fault.code} to {path}: {fault.read()[:500]!r}") from fault
+        for body in bodies:
+            connection.request("POST", path, msgspec.json.encode(body), headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            if answer.status != 200:
+                raise PlatformError(f"{self.name} answered {answer.status} to {path}: {content[:500]!r}")
+            yield msgspec.json.decode(content)
+        connection.close()
 
 
 @dataclass
@@ -154,20 +155,10 @@ async def _others(servers: Servers, folder: Path, grid: Grid, started: list[Proc
 async def _start(servers: Servers, name: str, process: Process, port: int) -> None:
     """Raises PlatformError where it does not listen within half a minute."""
     process.spawn()
-    there = await asyncio.to_thread(wait_until, lambda: _listens(port) or not process.alive, 30, 0.05)
+    there = await asyncio.to_thread(wait_until, lambda: answers(port) or not process.alive, 30, 0.05)
     if not there or not process.alive:
         raise PlatformError(f"{name} did not start: {process.tail(4)}")
     servers.up[name] = Server(name, port, [_pid(process)])
-
-
-def _listens(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=2):  # noqa: S310 - our own address
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
 
 
 def _pid(process: Process) -> int:

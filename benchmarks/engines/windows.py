@@ -17,73 +17,71 @@ Q = TypeVar("Q")
 _LOOK = 0.01  # seconds between two looks at the clock
 _ALONE = 0.4  # of the window's time again, for answers that are timed one by one
 _CALLS = 20_000  # of those, at most
+_SHARE = 0.2  # of the questions that can be asked once only, for those
+_LONG = 10_000  # nanoseconds; only after one of these is it looked whether the time is over
 
 
 @dataclass
 class Window(Generic[Q]):
-    """`answer` is asked the questions in their order, again and again. `renew` is called before each pass over them, and
-    its time is nobody's: whoever remembers what was asked before has forgotten it then."""
+    """`answer` is asked the questions in their order, again and again.
 
-    answer: Callable[[Q], bool]
+    With `renew`, whoever remembers what was asked before is made to forget it, on nobody's time, and then asked each
+    question once: a window is as long as that takes.
+    """
+
+    answer: Callable[[Q], object]
     questions: Sequence[Q]
     renew: Callable[[], None] | None = None
 
     def run(self, seconds: float) -> Sample:
         began = time.process_time()
+        if self.renew is not None:
+            self.renew()
+            alone = int(len(self.questions) * _SHARE)
+            parts, rest = iter([self.questions[alone:]]), self.questions[:alone]
+        else:
+            parts, rest = self._parts(), self.questions
         gc.collect()
-        count, wall, own = self._together(seconds)
-        p50, p99 = self._alone(seconds * _ALONE)
+        count, wall, own = self._together(parts, seconds)
+        p50, p99 = self._alone(rest, seconds * _ALONE)
         return Sample(count, wall, own, p50, p99, time.process_time() - began - own)
 
-    def _together(self, seconds: float) -> tuple[int, float, float]:
-        """Without a look at the clock in between: a pass where they have to be forgotten first, or a hundredth of a
-        second."""
-        count, wall, own = 0, 0.0, 0.0
-        answer, passes = self.answer, self._passes()
-        while wall < seconds:
-            part = next(passes)
+    def _together(self, parts: Iterator[Sequence[Q]], seconds: float) -> tuple[int, float, float]:
+        """Without a look at the clock while a part is answered."""
+        count, wall, own, answer = 0, 0.0, 0.0, self.answer
+        for part in parts:
             began, began_own = time.perf_counter(), time.thread_time()
             for question in part:
                 answer(question)
             own += time.thread_time() - began_own
             wall += time.perf_counter() - began
             count += len(part)
+            if wall >= seconds:
+                break
         return count, wall, own
 
-    def _passes(self) -> Iterator[Sequence[Q]]:
-        if self.renew is not None:
-            while True:
-                self.renew()
-                yield self.questions
+    def _parts(self) -> Iterator[Sequence[Q]]:
+        """As many each as take a hundredth of a second."""
         rest = cycle(self.questions)
-        size = self._size()
+        began, size = time.perf_counter(), 0
+        while time.perf_counter() - began < _LOOK:
+            self.answer(next(rest))
+            size += 1
         while True:
             yield tuple(islice(rest, size))
 
-    def _size(self) -> int:
-        """How many are answered between two looks at the clock."""
-        began = time.perf_counter()
-        for number, question in enumerate(cycle(self.questions)):
-            self.answer(question)
-            took = time.perf_counter() - began
-            if took > _LOOK:
-                break
-        return number + 1
-
-    def _alone(self, seconds: float) -> tuple[float, float]:
+    def _alone(self, questions: Sequence[Q], seconds: float) -> tuple[float, float]:
         """Median and 99th percentile of single calls in microseconds, less what it takes to look at the clock twice."""
         clock, answer, took = time.perf_counter_ns, self.answer, []
-        if self.renew is not None:
-            self.renew()
         end, own = time.perf_counter() + seconds, timer()
-        for question in islice(cycle(self.questions), min(_CALLS, len(self.questions))):
+        for question in questions[:_CALLS]:
             began = clock()
             answer(question)
             took.append(clock() - began)
-            if took[-1] > 10_000 and time.perf_counter() > end:
+            if took[-1] > _LONG and time.perf_counter() > end:
                 break
         cuts = statistics.quantiles(took, n=100)
-        return tuple(max(0, cut - own) / 1000 for cut in (cuts[49], cuts[98]))  # type: ignore[return-value]
+        return max(0, cuts[49] - own) / 1000, max(0, cuts[98] - own) / 1000
 
 
 def timer() -> float:

@@ -46,7 +46,7 @@ def _make(making: Path, log: Path) -> None:
         raise PlatformError("Cerbos comes as an npm package, and this machine has no npm to get it with")
     making.mkdir(parents=True)
     run(["npm", "pack", f"{PACKAGE}@{VERSION}", "--silent", "--pack-destination", str(making)], log=log, cwd=making,
-        what="Downloading Cerbos", env={name: value for name, value in os.environ.items()}, seconds=300)  # fmt: skip
+        what="Downloading Cerbos", env=dict(os.environ), seconds=300)  # fmt: skip
     [archive] = making.glob("*.tgz")
     checked(archive)
     with tarfile.open(archive) as packed:

@@ -26,7 +26,7 @@ _PLAIN = {
     "http_host": "the address to listen on",
     "http_port": "and the port; 0 takes any that is free",
     "log_level": "`debug`, `info`, `warning` or `error`",
-    "pool_size": "connections to PostgreSQL, at most",
+    "pool_size": "connections to PostgreSQL, at most; each worker has so many",
     "identity_url": "where this service reaches identity",
     "client_secret": "with which this service signs in to identity",
     "mail_from": "the sender of e-mails: an address, or `Name <address>`",

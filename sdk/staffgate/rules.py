@@ -132,7 +132,7 @@ class _Pattern:
 
     def match(self, segments: list[str]) -> Mapping[str, str] | None:
         own = len(self._segments)
-        if len(segments) != own and not (self._rest and len(segments) > own and segments[own]):
+        if not (any(segments[own : own + 1]) if self._rest else len(segments) == own):
             return None
         found: dict[str, str] = {}
         for segment, name, said in zip(self._segments, self._names, segments, strict=False):

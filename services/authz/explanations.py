@@ -8,7 +8,6 @@ from services.authz.arrivals import Arrivals, NotArrived
 from services.authz.holders import Holders
 from services.authz.questions import explained
 from services.authz.verdicts import Verdicts
-from services.authz.words import because
 from shared.errors import Forbidden, NotFound
 from staffgate.contracts.caller import Person
 from staffgate.contracts.decisions import (
@@ -23,7 +22,7 @@ from staffgate.contracts.decisions import (
     SubjectSearch,
     WhoCan,
 )
-from staffgate.decision import Question
+from staffgate.decision import Question, because
 from staffgate.decision.model import ATTRIBUTES
 from staffgate.mirror import Standing
 

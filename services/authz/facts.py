@@ -96,8 +96,15 @@ async def facts_of_many(tx: Tx, org: UUID, staff: Collection[UUID], now: datetim
 
 async def facts_until(tx: Tx, org: UUID, staff: UUID, now: datetime) -> tuple[Facts, datetime | None] | None:
     """And when the first thing in it expires: from then on the facts are others, though nothing is announced."""
-    dossier = (await dossiers_of(tx, org, [staff])).get(staff)
-    return None if dossier is None else (dossier.at(now), min(dossier.moments(now), default=None))
+    return (await facts_until_of_many(tx, org, [staff], now)).get(staff)
+
+
+async def facts_until_of_many(
+    tx: Tx, org: UUID, staff: Collection[UUID], now: datetime
+) -> dict[UUID, tuple[Facts, datetime | None]]:
+    """The same for those of them who are in the organisation."""
+    dossiers = await dossiers_of(tx, org, staff)
+    return {id: (one.at(now), min(one.moments(now), default=None)) for id, one in dossiers.items()}
 
 
 async def _roles(tx: Tx, org: UUID, ids: set[str]) -> dict[str, Role]:

@@ -6,11 +6,13 @@ tests hold one against the other (tests/service/authz/test_express.py, tests/uni
 
 What makes it safe is how little is read here:
 
-- Only a chunk that is exactly one whole request, of the one form that is known here: the request line is one of ours,
-  each header line one of the few that mean nothing to the answer or are read here, each at most once, and the body as
-  long as Content-Length says. Whoever writes a request in another way gets the long way.
-- A request that can't be answered at once, though it is of that form, goes to aiohttp whole; the next one is looked at
-  only after that has been answered.
+- Only what is exactly one whole request, written in the plainest way: visible ASCII, no header that has to do
+  with where a request ends but one Content-Length at most, and a body of just that length.
+- Only where besides the request line is one of ours and each header line one of the few that mean nothing to the answer,
+  or are read here, each once. Whoever writes a request in another way gets the long way.
+- What is not answered here goes to aiohttp whole; the next request is looked at only after that has been answered.
+- Many clients send head and body apart: what is a head of this kind and the beginning of its body is held until the rest
+  comes, for half a second and up to 256 KiB.
 - As soon as aiohttp has been given anything else (a part of a request, two at once, what came while one was being
   answered) the connection is aiohttp's until it ends: nobody but its parser knows where the next request begins.
 
@@ -20,11 +22,13 @@ tests are run against each. STAFFGATE_AUTHZ_EXPRESS=false turns it off.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -39,15 +43,25 @@ from shared.trace import trace_id_in
 from staffgate.contracts.caller import Caller
 
 _LONGEST = 8192  # bytes of a head
+_LARGEST = 1 << 18  # of a request
+_HELD_FOR = 0.5  # seconds
+_PIECES = 16  # in which a request may come: a thousand of them read again and again would be somebody's weapon
 _LINES = 4096  # that are remembered: four megabytes where all are people's tokens
 _VALUE = rb"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?"
-_LINE = re.compile(rb"([A-Za-z][A-Za-z-]{0,30}): ?(" + _VALUE + rb")")
+_FIRST = re.compile(rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /[\x21-\x7e]{0,2000} HTTP/1\.1")
+_LINE = re.compile(rb"([A-Za-z][A-Za-z0-9-]{0,60}): ?(" + _VALUE + rb")")
 _HOST = re.compile(rb"[A-Za-z0-9.\-]{1,255}(:[0-9]{1,5})?")
 _BEARER = re.compile(rb"Bearer ([A-Za-z0-9._~+/=-]+)")
 _JSON = re.compile(rb"application/json(; ?charset=utf-8)?", re.IGNORECASE)
-_LENGTH = re.compile(rb"[1-9][0-9]{0,6}")
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,6}")
 
-# What a line is. Each stands in a request once at most.
+# What decides where a request ends, or what comes after it: whoever sends one of these is aiohttp's.
+_FRAMING = frozenset(
+    (b"transfer-encoding", b"connection", b"upgrade", b"expect", b"te", b"trailer", b"content-encoding", b"keep-alive",
+     b"proxy-connection", b"http2-settings")
+)  # fmt: skip
+# What a line is. Each stands in a request once at most; but for what is of any other kind, with which nothing is at once.
+_OTHER = -1
 _HOSTS, _TOKEN, _TYPE, _SIZE, _ID, _TRACE = (1 << number for number in range(6))
 _NEEDED = _HOSTS | _TOKEN | _TYPE | _SIZE
 # Read by nobody on the long way either, or only for the log of what is not answered here.
@@ -55,7 +69,7 @@ _IGNORED = {
     name: 1 << number
     for number, name in enumerate(
         (b"user-agent", b"accept", b"accept-encoding", b"accept-language", b"tracestate", b"x-forwarded-for",
-         b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip", b"via", b"forwarded", b"priority"), 6,
+         b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip", b"via", b"forwarded", b"priority", b"connection"), 6,
     )
 }  # fmt: skip
 
@@ -65,6 +79,14 @@ _HEAD = (
     + b"".join(f"{name}: {value}\r\n".encode().replace(b"%", b"%%") for name, value in SAFE.items())
     + b"Content-Length: %d\r\nDate: %b\r\nServer: " + SERVER_SOFTWARE.encode().replace(b"%", b"%%") + b"\r\n\r\n%b"
 )  # fmt: skip
+
+
+class Form(Enum):
+    """WHOLE is exactly one request, written plainly, and BEGUN the head and a part of the body of one. All else is ODD."""
+
+    ODD = 0
+    BEGUN = 1
+    WHOLE = 2
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -98,19 +120,22 @@ class Express:
         """The protocol of a connection."""
         return _Handler(server, self)
 
-    def answer(self, data: bytes) -> tuple[bool, bytes | None]:
-        """Whether this is exactly one whole request of the known form; and the whole answer, if it can be given now."""
+    def answer(self, data: bytes) -> tuple[Form, bytes | None]:
+        """Of what form this is; and the whole answer, if it can be given now."""
         began = time.perf_counter()
-        head, _, body = data.partition(b"\r\n\r\n")
+        head, end, body = data.partition(b"\r\n\r\n")
         first, *lines = head.split(b"\r\n")
         lane = self._lanes.get(first)
-        if lane is None or len(head) > _LONGEST:
-            return False, None
-        seen, token, size, request_id = 0, "", -1, None
+        if len(head) > _LONGEST or (lane is None and not _FIRST.fullmatch(first)):
+            return Form.ODD, None
+        seen, token, size, request_id = 0, "", 0, None
         for line in lines:
             kind, value = self._lines.get(line) or self._read(line)
+            if kind == _OTHER:
+                lane = None
+                continue
             if not kind or seen & kind:
-                return False, None
+                return Form.ODD, None
             seen |= kind
             if kind == _SIZE:
                 size = value
@@ -118,9 +143,12 @@ class Express:
                 token = value
             elif kind == _ID or (kind == _TRACE and request_id is None):
                 request_id = value
-        if seen & _NEEDED != _NEEDED or size != len(body):
-            return False, None
-        return True, self._answer(lane, token, body, request_id, began)
+        if size != len(body):
+            begun = end and len(body) < size and len(head) + size < _LARGEST
+            return Form.BEGUN if begun else Form.ODD, None
+        if lane is None or seen & _NEEDED != _NEEDED:
+            return Form.WHOLE if end else Form.ODD, None
+        return Form.WHOLE, self._answer(lane, token, body, request_id, began)
 
     def _answer(self, lane: _Open, token: str, body: bytes, request_id: bytes | None, began: float) -> bytes | None:
         try:
@@ -142,12 +170,14 @@ class Express:
         return whole
 
     def _read(self, line: bytes) -> tuple[int, Any]:
-        """What a header line is, 0 for one that is not known here; and what of it matters."""
+        """What a header line is, 0 where only aiohttp can tell what it means; and what of it matters."""
         match = _LINE.fullmatch(line)
         if match is None:
             return 0, None
         name, value = match[1].lower(), match[2]
-        found = _READ[name](value) if name in _READ else (_IGNORED.get(name, 0), None)
+        if name in _FRAMING and not (name == b"connection" and value.lower() == b"keep-alive"):
+            return 0, None
+        found = _READ[name](value) if name in _READ else (_IGNORED.get(name, _OTHER), None)
         if found[0] not in (0, _ID, _TRACE):  # these are another one each time
             if len(self._lines) >= _LINES:
                 self._lines.clear()
@@ -161,16 +191,16 @@ class _Open(msgspec.Struct, frozen=True):
 
 
 def _host(value: bytes) -> tuple[int, Any]:
-    return (_HOSTS if _HOST.fullmatch(value) else 0), None
+    return (_HOSTS if _HOST.fullmatch(value) else _OTHER), None
 
 
 def _token(value: bytes) -> tuple[int, Any]:
     match = _BEARER.fullmatch(value)
-    return (0, None) if match is None else (_TOKEN, match[1].decode())
+    return (_OTHER, None) if match is None else (_TOKEN, match[1].decode())
 
 
 def _type(value: bytes) -> tuple[int, Any]:
-    return (_TYPE if _JSON.fullmatch(value) else 0), None
+    return (_TYPE if _JSON.fullmatch(value) else _OTHER), None
 
 
 def _size(value: bytes) -> tuple[int, Any]:
@@ -195,27 +225,54 @@ _READ: dict[bytes, Callable[[bytes], tuple[int, Any]]] = {
 class _Handler(RequestHandler):
     """aiohttp's protocol of one connection, with the express in front of it."""
 
-    __slots__ = ("_express", "_given", "_its_own")
+    __slots__ = ("_express", "_given", "_held", "_its_own", "_timer")
 
     def __init__(self, server: web.Server, express: Express) -> None:
         super().__init__(server, loop=server._loop, **server._kwargs)
         self._express = express
         self._given = False  # whether aiohttp has been given anything
         self._its_own = False  # whether only aiohttp's parser knows where the next request begins
+        self._held: list[bytes] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
-        if self._its_own or not self._is_idle():
-            self._its_own = True
+        if self._its_own or not data:  # aiohttp calls it itself with nothing, to go on with what it has
             super().data_received(data)
             return
-        whole, answer = self._express.answer(data)
+        self._held.append(data)
+        form, answer = self._express.answer(b"".join(self._held)) if self._is_idle() else (Form.ODD, None)
         if answer is not None and self.transport is not None:
+            self._taken()
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
             self.transport.write(answer)
-            return
+        elif form is Form.BEGUN and len(self._held) < _PIECES:
+            self._timer = self._timer or self._loop.call_later(_HELD_FOR, self._let_go)
+        else:
+            self._let_go(whole=form is Form.WHOLE)
+
+    def _let_go(self, whole: bool = False) -> None:
+        """To aiohttp, which waits for the rest if there is any; in the pieces in which it came, for some of its answers
+        depend on them."""
         self._given = True
         self._its_own = not whole
-        super().data_received(data)
+        for piece in self._taken():
+            super().data_received(piece)
+
+    def _taken(self) -> list[bytes]:
+        pieces, self._held = self._held, []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        return pieces
+
+    def eof_received(self) -> None:
+        if self._held:
+            self._let_go()
+        super().eof_received()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._taken()
+        super().connection_lost(exc)
 
     def _is_idle(self) -> bool:
         """Whether all that came has been answered, and an answer would be taken."""

@@ -68,6 +68,7 @@ def test_the_dockerfile_is_sound() -> None:
 def test_the_same_services_run_in_containers_as_on_one_machine(compose: Any) -> None:
     local = {planned.name: planned.module for planned in SERVICES}
     assert {name: compose[name]["command"][0] for name in local} == local
+    assert all(compose[name]["command"][1:] == ["--workers", "1"] for name in local), "as many as there are without"
     assert compose["postgres"]["image"].startswith("postgres:18")
     assert compose["rabbitmq"]["image"].startswith("rabbitmq:4")
     assert compose["mailbox"]["profiles"] == ["dev"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import subprocess
 import sys
 
@@ -43,3 +44,20 @@ def test_a_service_logs_its_libraries_so() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert [json.loads(line)["event"] for line in said.splitlines()] == ["a\nb \x1b[31m"]
+
+
+@pytest.mark.checklist("O03")
+def test_a_line_and_its_end_are_written_at_once() -> None:
+    """Several workers write to one pipe: in two writes, another's line comes between."""
+    program = (
+        "import structlog; from shared import log; log.configure('identity', 'info', worker=2);"
+        "[structlog.get_logger().info('answered', number=number) for number in range(3)]"
+    )
+    ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)  # each write is a packet of its own
+    with ours, theirs:
+        subprocess.run([sys.executable, "-u", "-c", program], stdout=theirs, check=True)
+        theirs.close()
+        packets = [ours.recv(4096) for _ in range(4)]
+    assert packets.pop() == b""
+    assert all(packet.endswith(b"}\n") for packet in packets)
+    assert [(line["number"], line["worker"]) for line in map(json.loads, packets)] == [(0, 2), (1, 2), (2, 2)]

@@ -219,6 +219,7 @@ async def test_the_pauses_begin_again_for_one_that_has_lived(tmp_path: Path) -> 
     async with running(tmp_path, 2, quick=True, settled=0.0) as small:
         await small.ready(2)
         for times in range(6):
-            os.kill(await small.who(), signal.SIGKILL)
+            newest = [line["pid"] for line in small.lines("worker.ready") if line["worker"] == 2][-1]
+            os.kill(newest, signal.SIGKILL)
             await small.ready(3 + times)
         assert not small.lines("workers.given_up")

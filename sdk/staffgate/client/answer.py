@@ -57,33 +57,30 @@ class Reader:
 
     def feed(self, data: bytes) -> Answer | None:
         """The answer, where it is whole now. Raises Garbage, after which nothing is to be fed any more."""
-        if self._missing < 0:
-            return self._feed_head(data)
-        self._buffer += data
-        self._missing -= len(data)
-        return self._whole(bytes(self._buffer)) if self._missing <= 0 else None
-
-    def _feed_head(self, data: bytes) -> Answer | None:
+        if self._missing >= 0:
+            self._buffer += data
+            self._missing -= len(data)
+            return self._whole(bytes(self._buffer)) if self._missing <= 0 else None
         if self._buffer:
             seen = max(0, len(self._buffer) - len(_END) + 1)
             self._buffer += data
-            end = self._buffer.find(_END, seen)
-            data = bytes(self._buffer) if end >= 0 else data
-        else:
-            end = data.find(_END)
-            if end < 0:
-                self._buffer += data
-        if end < 0:
+            if self._buffer.find(_END, seen) < 0:
+                self._check_beginning()
+                return None
+            data, self._buffer = bytes(self._buffer), bytearray()
+        head = _HEAD.match(data)
+        if head is None:
+            if _END in data:
+                raise Garbage("a head that can't be read")
+            self._buffer += data
             self._check_beginning()
             return None
-        if end > _LONGEST_HEAD:
-            raise Garbage("a head that is too long")
-        self._read_head(data[: end + len(_END)])
-        body = data[end + len(_END) :]
+        body = data[head.end() :]
+        self._read(head)
         self._missing -= len(body)
         if self._missing <= 0:
             return self._whole(body)
-        self._buffer = bytearray(body)
+        self._buffer += body
         return None
 
     def _check_beginning(self) -> None:
@@ -92,11 +89,10 @@ class Reader:
         if not _START.startswith(self._buffer[: len(_START)]):
             raise Garbage("no HTTP/1.1")
 
-    def _read_head(self, head: bytes) -> None:
-        match = _HEAD.fullmatch(head)
-        if match is None:
-            raise Garbage("a head that can't be read")
-        self._status, self._fields = int(match[1]), match[2]
+    def _read(self, head: re.Match[bytes]) -> None:
+        if head.end() > _LONGEST_HEAD:
+            raise Garbage("a head that is too long")
+        self._status, self._fields = int(head[1]), head[2]
         lowered = self._fields.lower()
         if b"\ntransfer-encoding:" in lowered or self._status == _NOT_MODIFIED:
             raise Garbage("a body without a length")

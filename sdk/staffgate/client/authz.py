@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from msgspec import UnsetType
 
 from staffgate.client.faults import ServiceAway
 from staffgate.client.line import Patience, Session
-from staffgate.client.parts import PersonFacts, RegisteredItems
+from staffgate.client.parts import MOST, PersonFacts, RegisteredItems, Standings, StandingsAsked
 from staffgate.client.transport import Token, Transport
 from staffgate.contracts import administration, authz, catalogue, decisions, items
 from staffgate.contracts.changes import AnyChange
@@ -36,6 +36,7 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     target: authz.Target | None = None
     role: str | None = None
     rows: DataAccess | None = None
+    stale: ClassVar[bool] = False
 
 
 class _Found(Protocol):
@@ -64,7 +65,12 @@ class AuthzClient:
 
     async def allowed(self, staff: UUID, action: str, type: str, id: str, **properties: Any) -> bool:
         """May this person do that to this resource? The properties say what it is: owner, team, tenant, ..."""
-        return (await self.decide(staff, action, type, id, **properties)).allowed
+        question = decisions.Evaluation(
+            subject=_subject(staff),
+            action=decisions.Action(name=action),
+            resource=decisions.Resource(type=type, id=id, properties=properties),
+        )
+        return (await self._ask("POST", "/access/v1/evaluation", _Decided, question, safe=True)).decision
 
     async def decide(
         self,
@@ -219,6 +225,10 @@ class AuthzClient:
         path = f"/v1/catalogue/{quote(manifest.product, safe='')}"
         return await self._ask("PUT", path, catalogue.Published, manifest)
 
+    async def drift(self) -> catalogue.Drift:
+        """What is stored and means nothing in the present catalogue."""
+        return await self._ask("GET", "/v1/catalogue/drift", catalogue.Drift)
+
     async def catalogue(self) -> catalogue.WholeCatalogue:
         return await self._ask("GET", "/v1/catalogue", catalogue.WholeCatalogue)
 
@@ -233,6 +243,32 @@ class AuthzClient:
         """What these changes would come to; nothing is changed."""
         body = administration.ChangeList(changes=list(changes))
         return await self._ask("POST", "/v1/changes/preview", administration.Preview, body, safe=True)
+
+    # --- what people may see, with their token ----------------------------------------------------------------
+
+    async def my_permissions(self) -> authz.Permissions:
+        """Section by section, and which rule says so."""
+        return await self._ask("GET", "/v1/me/permissions", authz.Permissions)
+
+    async def permissions(
+        self, staff: UUID, *, contract: str | None = None, tenant: str | None = None
+    ) -> administration.EffectivePermissions:
+        """A person's Permissions List, in a contract, a tenant, or in neither."""
+        params = {name: key for name, key in (("contract", contract), ("tenant", tenant)) if key is not None}
+        return await self._ask(
+            "GET", f"/v1/staff/{staff}/permissions", administration.EffectivePermissions, params=params
+        )
+
+    async def who_can(self, action: str, type: str, id: str, **properties: str) -> AsyncIterator[UUID]:
+        """The active colleagues who may do that, among those whose permissions the person may view."""
+        params = {"action": action, "type": type, "id": id, **properties}
+        while True:
+            page = await self._ask("GET", "/v1/who-can", decisions.WhoCan, params=params)
+            for staff in page.people:
+                yield staff
+            if not page.next_token:
+                return
+            params["token"] = page.next_token
 
     # --- for identity -----------------------------------------------------------------------------------------
 
@@ -249,6 +285,16 @@ class AuthzClient:
     async def standing(self, staff: UUID) -> PersonFacts:
         """What authz knows of a person. Refused (404) where there is nobody of that id."""
         return await self._ask("GET", f"/v1/replica/standings/{staff}", PersonFacts)
+
+    async def standings(self, org: UUID, after: UUID | None = None, limit: int = MOST) -> Standings:
+        """A page of everybody in an organisation. Refused (404) where there is none of that id."""
+        params = {"limit": str(limit)} | ({"after": str(after)} if after else {})
+        return await self._ask("GET", f"/v1/replica/organisations/{org}/standings", Standings, params=params)
+
+    async def standings_of(self, org: UUID, staff: Sequence[UUID]) -> Standings:
+        """These people, MOST of them at a time; who is not there is left out."""
+        body = StandingsAsked(staff=list(staff))
+        return await self._ask("POST", f"/v1/replica/organisations/{org}/standings", Standings, body, safe=True)
 
     async def registry(self, org: UUID, type: str) -> RegisteredItems:
         path = f"/v1/replica/organisations/{org}/items/{quote(type, safe='')}"

@@ -27,11 +27,13 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(Protocol):
+    """`target` is path and query, `repeatable` says that to make the request twice is no harm."""
+
     async def send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, repeatable: bool, connect: float,
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, repeatable: bool, connect: float,
         within: float,
     ) -> Answer:  # fmt: skip
-        """Raise ServiceAway where no answer is to be had. `repeatable` says that making it twice is no harm."""
+        """Raise ServiceAway where no answer is to be had."""
         ...
 
 
@@ -47,7 +49,7 @@ class _Aiohttp:
         self._url = url.rstrip("/")
 
     async def send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, repeatable: bool, connect: float,
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, repeatable: bool, connect: float,
         within: float,
     ) -> Answer:  # fmt: skip
         try:

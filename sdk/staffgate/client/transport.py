@@ -6,8 +6,8 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from functools import cache
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from functools import cache, lru_cache
+from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 from urllib.parse import urlencode
 
 import msgspec
@@ -73,6 +73,13 @@ class Asked(msgspec.Struct, kw_only=True):
         return headers, body
 
 
+class Versioned(msgspec.Struct, Generic[T], frozen=True):
+    """What is there, and the etag of this state of it, for `if_match`."""
+
+    view: T
+    etag: str
+
+
 class Transport:
     """One service's address."""
 
@@ -86,17 +93,22 @@ class Transport:
         are those of Asked."""
         return self.read(await self.answer(Asked(method=method, path=path, **options)), kind)
 
+    async def ask_versioned(self, method: str, path: str, kind: type[T], **options: Any) -> Versioned[T]:
+        answer = await self.answer(Asked(method=method, path=path, **options))
+        return Versioned(self.read(answer, kind), answer.field("etag"))
+
     async def answer(self, asked: Asked) -> Answer:
         """As it came; 2xx."""
         headers, body = asked.written()
-        shown = await _authorized(headers, asked.token)
-        tries, renewed = _Tries(self._patience, asked.repeatable), False
+        repeatable, target = asked.repeatable, asked.target
+        tries, shown, renewed = _Tries(self._patience, repeatable), "", False
+        if asked.token is not None:
+            shown = await _authorized(headers, asked.token)
         while True:
             try:
                 answer = await self._line.send(
-                    asked.method, asked.target, headers, body, repeatable=asked.repeatable,
-                    connect=self._patience.connect, within=tries.within(),
-                )  # fmt: skip
+                    asked.method, target, headers, body, repeatable, self._patience.connect, tries.within()
+                )
                 if answer.status < 300:
                     return answer
                 fault: Refused | ServiceAway = fault_of(answer, self._url)
@@ -123,6 +135,8 @@ class Transport:
 
 class _Tries:
     """How often, and when again."""
+
+    __slots__ = ("_began", "_made", "_patience", "_repeatable")
 
     def __init__(self, patience: Patience, repeatable: bool) -> None:
         self._patience = patience
@@ -155,16 +169,19 @@ class _Tries:
         return time.monotonic() - self._began
 
 
-async def _authorized(headers: dict[str, str], token: Token | None) -> str:
-    if token is None:
-        return ""
+async def _authorized(headers: dict[str, str], token: Token) -> str:
     shown = await token()
-    if not shown.isascii() or not shown.isprintable() or " " in shown:
+    if shown:
+        headers["Authorization"] = _bearer(shown)
+    return shown
+
+
+@lru_cache(256)
+def _bearer(token: str) -> str:
+    if not token.isascii() or not token.isprintable() or " " in token:
         # What came from somewhere else could end the header, and begin another.
         raise Refused(401, "token_refused", "This is no access token: it holds what can't stand in a header.")
-    if shown:
-        headers["Authorization"] = f"Bearer {shown}"
-    return shown
+    return f"Bearer {token}"
 
 
 def _says_token_refused(fault: Refused | ServiceAway) -> bool:

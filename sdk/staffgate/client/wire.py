@@ -21,6 +21,7 @@ from staffgate.client.faults import ServiceAway
 from staffgate.client.pool import Pool
 
 _LARGEST = 64 << 20  # bytes of an answer
+_LINES = 5  # of a request's head: the first, what is always there, and the empty one
 
 
 class Wire:
@@ -84,7 +85,7 @@ class WireLine:
         self._always = f" HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: staffgate\r\nAccept: application/json\r\n"
 
     async def send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, repeatable: bool, connect: float,
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, repeatable: bool, connect: float,
         within: float,
     ) -> Answer:  # fmt: skip
         """Raise ServiceAway."""
@@ -120,9 +121,13 @@ class WireLine:
             raise ServiceAway(f"{self._url} can't be reached: {fault!r}", unsent=True) from fault
 
     def _written(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
-        fields = "".join([f"{name}: {_sound(value)}\r\n" for name, value in headers.items()])
+        """Raises ValueError where something in it would end its line."""
+        fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         length = f"Content-Length: {len(body)}\r\n" if body or method not in ("GET", "DELETE") else ""
-        head = f"{method} {_one_word(self._path + target)}{self._always}{fields}{length}\r\n"
+        head = f"{method} {self._path}{target}{self._always}{fields}{length}\r\n"
+        lines = _LINES + len(headers) + bool(length)
+        if head.count("\n") != lines or head.count("\r") != lines or "\0" in head or " " in target:
+            raise ValueError("a request that can't be sent: a path has to be quoted, and a header is one line")
         return head.encode("ascii") + body
 
 
@@ -138,22 +143,19 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._reader = Reader(largest)
         self._answer: asyncio.Future[Answer] | None = None
+        self._deadline = 0.0  # of the request in flight
         self._timer: asyncio.TimerHandle | None = None
-        self._served = 0
+        self.used = False  # an answer has come on it before
         self.alive = False
-
-    @property
-    def used(self) -> bool:
-        """An answer has come on it before."""
-        return self._served > 0
 
     async def ask(self, request: bytes, deadline: float) -> Answer:
         """Raise Unanswered, Garbage or TimeoutError; the connection is closed then."""
         if not self.alive:
             raise Unanswered
         answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._answer = answer
-        self._timer = self._loop.call_at(deadline, self._late)
+        self._answer, self._deadline = answer, deadline
+        if self._timer is None or deadline < self._timer.when():
+            self._wind(deadline)
         self._transport.write(request)
         try:
             return await answer
@@ -161,6 +163,22 @@ class Connection(asyncio.Protocol):
             # Not where the answer has come in the same moment: the connection may be another's by now.
             if self._answer is answer:
                 self.drop()
+
+    def _wind(self, deadline: float) -> None:
+        """One timer for many requests: it costs more than the rest of a request does. When it rings it looks whether the
+        one that is in flight then is late."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._answer is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._wind(self._deadline)
+        else:
+            self._fail(TimeoutError())
 
     def drop(self) -> None:
         """Close it at once; nothing that comes on it counts any more."""
@@ -192,9 +210,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, answer: Answer) -> None:
         waiting, self._answer = self._answer, None
-        self._served += 1
-        if self._timer is not None:
-            self._timer.cancel()
+        self.used = True
         # An answer before the request was sent: what is left of it would come before the next one.
         if answer.last or self._transport.get_write_buffer_size():
             self.drop()
@@ -203,13 +219,11 @@ class Connection(asyncio.Protocol):
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
 
-    def _late(self) -> None:
-        self._fail(TimeoutError())
-
     def _fail(self, fault: Exception) -> None:
         waiting, self._answer = self._answer, None
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self.alive:
             self.alive = False
             self._transport.abort()
@@ -225,16 +239,3 @@ def _address(url: str) -> SplitResult:
     if parts.query or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError(f"{url!r} has more than an address; write it like https://authz.example")
     return parts
-
-
-def _one_word(target: str) -> str:
-    if not target.isascii() or not target.isprintable() or " " in target:
-        raise ValueError(f"{target!r} can't be asked for: what it is made of has to be quoted")
-    return target
-
-
-def _sound(value: str) -> str:
-    """What can stand in a header without ending it."""
-    if not value.isascii() or not value.isprintable():
-        raise ValueError("a header that can't be sent: it is not printable ASCII")
-    return value

@@ -16,7 +16,8 @@ The way of a question:
 9. The Verdict says allowed, why, by which rule, at which revision, and whether the resource may be seen at all (7).
 
 `search` asks the same of many items, and `row_filter` for all rows at once; `effective` and `tree` ask about targets
-instead of resources; `difference` and `excess` compare what a person has before and after a change (6).
+instead of resources; `difference` and `excess` compare what a person has before and after a change (6); `because` says
+a verdict in words.
 """
 
 from staffgate.decision.actions import ALL, BASE_ACTIONS, LEVELS, NONE, Mask, level_of, names
@@ -30,6 +31,7 @@ from staffgate.decision.rows import Columns, ItemRows, RowFilter, row_filter, wh
 from staffgate.decision.search import search
 from staffgate.decision.shipped import CHANNEL_ITEMS, shipped
 from staffgate.decision.snapshot import Shared, Snapshot, Verdict, resolve, stranger
+from staffgate.decision.words import because
 
 __all__ = [
     "ALL",
@@ -58,6 +60,7 @@ __all__ = [
     "Shared",
     "Snapshot",
     "Verdict",
+    "because",
     "decide",
     "difference",
     "effective",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -108,6 +108,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     decider: Rule | None = None
     held: Held | None = None
     path: Path = ()
+    stale: ClassVar[bool] = False
 
     @property
     def revision(self) -> int:

@@ -31,7 +31,7 @@ class Filling:
     def listed(self, revisions: Mapping[UUID, int]) -> None:
         self._listed.append(revisions)
 
-    def reached(self, key: Key, part: Part) -> int | None:
+    def right_until(self, key: Key, part: Part) -> int | None:
         """The revision up to which it is known to be right; None where it is not known that it still is.
 
         The organisation is known only now, with the part: until then every organisation's news were kept.
@@ -60,6 +60,9 @@ class Load(Filling):
         self.at_least = at_least
         self.begun = begun
         self.task: asyncio.Task[Part]
+
+    def reached(self, part: Part) -> int | None:
+        return self.right_until(self.key, part)
 
 
 class Loads:

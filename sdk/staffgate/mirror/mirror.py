@@ -215,7 +215,7 @@ class Mirror:
         finally:
             self._loads.end(load)
         if part is not NOBODY and self._believed(self._now()) and load.kept:
-            reached = load.reached(load.key, part)
+            reached = load.reached(part)
             if reached is not None:
                 self._cache.put(load.key, part, reached)
         return part
@@ -236,7 +236,7 @@ class Mirror:
         self._begun += len(parts)
         if self._believed(self._now()) and load.kept:
             for key, part in parts:
-                if (reached := load.reached(key, part)) is not None:
+                if (reached := load.right_until(key, part)) is not None:
                     self._cache.put(key, part, reached)
 
     def missing(self, keys: Set[Key]) -> set[Key]:

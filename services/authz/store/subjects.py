@@ -96,6 +96,19 @@ async def everybody(tx: Tx, org: UUID, limit: int) -> list[UUID]:
     )
 
 
+async def people_after(tx: Tx, org: UUID, staff: UUID, limit: int) -> list[UUID]:
+    """Those whose ids come after that one, in order."""
+    return await tx.column(
+        "SELECT staff FROM subject WHERE org = $1 AND staff > $2 AND status <> 'deleted' ORDER BY staff LIMIT $3",
+        org, staff, limit,
+    )  # fmt: skip
+
+
+async def count_people(tx: Tx, org: UUID) -> int:
+    count: int = await tx.value("SELECT count(*) FROM subject WHERE org = $1 AND status <> 'deleted'", org)
+    return count
+
+
 async def active_after(tx: Tx, org: UUID, staff: UUID, limit: int) -> list[UUID]:
     """The active people whose ids come after that one, in order."""
     return await tx.column(

@@ -11,11 +11,9 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.databases import Urls
-from shared.bus.memory import MemoryBus
-from shared.bus.port import Message
 from staffgate.client import AuthzClient, ServiceAway
-from staffgate.contracts.authz import Heartbeat, PermissionsChanged
-from staffgate.contracts.catalogue import CataloguePublished, Feature, Manifest, Section
+from staffgate.contracts.authz import Heartbeat
+from staffgate.contracts.catalogue import Feature, Manifest, Section
 from staffgate.contracts.identity import StaffAdded
 from staffgate.contracts.items import NamedItem
 from staffgate.contracts.level import DataAccess
@@ -24,6 +22,7 @@ from staffgate.replica import Replica
 from tests.conftest import fresh_database
 from tests.service.authz.conftest import IDS, NOBODY, Authz, Organisation, Someone, state, until
 from tests.service.authz.office import Office, change, entry, on
+from tests.service.authz.product import Wire, settled, token_of
 
 QUESTIONS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("sms.read", "inbox", "sales", {}),
@@ -47,38 +46,10 @@ async def database(postgres: str) -> Urls:
     return await fresh_database(postgres, "authz")
 
 
-class Wire:
-    """Between the bus and one replica, to be cut."""
-
-    def __init__(self, bus: MemoryBus, replica: Replica) -> None:
-        self.whole = True
-        self._replica = replica
-        bus.listen([PermissionsChanged.type, Heartbeat.type, CataloguePublished.type], self)
-        replica.restored()
-
-    def heard(self, message: Message) -> None:
-        if self.whole:
-            self._replica.heard(message.body)
-
-    def lost(self) -> None:
-        if self.whole:
-            self._replica.lost()
-
-    def restored(self) -> None:
-        self._replica.restored()
-
-
 @pytest.fixture
 def client(authz: Authz) -> AuthzClient:
     assert authz.first is not None
     return AuthzClient(authz.session, authz.first.url, token_of(authz))
-
-
-def token_of(authz: Authz) -> Any:
-    async def token() -> str:
-        return authz.product
-
-    return token
 
 
 @pytest_asyncio.fixture
@@ -93,13 +64,6 @@ async def replica(authz: Authz) -> AsyncIterator[Replica]:
 @pytest.fixture
 def wire(authz: Authz, replica: Replica) -> Wire:
     return Wire(authz.bus, replica)
-
-
-async def settled(acme: Organisation, replica: Replica, staff: Someone) -> None:
-    """Whatever was announced has been heard, and the person is in memory."""
-    await acme.revision()
-    await replica.decide(staff.id, "sms.read", "inbox", "sales")
-    assert replica.allowed_now(staff.id, "sms.read", "inbox", "sales") is not None
 
 
 # --- the same answers -----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import aiohttp
 import msgspec
@@ -19,12 +20,16 @@ from services.authz import stream as module
 from services.authz.stream import Streams
 from shared.bus.envelope import decode, encode, open_envelope
 from shared.bus.port import Message
+from staffgate import replica as product
+from staffgate.access import TokenRefused
 from staffgate.contracts.authz import Heartbeat, PermissionsChanged
 from staffgate.contracts.event import NOBODYS
-from staffgate.contracts.identity import SessionsEnded
+from staffgate.contracts.identity import KeySet, SessionsEnded
 from staffgate.contracts.stream import Ended, Opened
 from staffgate.serversent import Parser, ServerSent
-from tests.service.authz.conftest import IDS, Authz, Organisation, Replica, until
+from staffgate.sessions import Sessions
+from staffgate.stream import Stream
+from tests.service.authz.conftest import IDS, ISSUER, Authz, Organisation, Replica, until
 
 PATH = "/v1/replica/stream"
 
@@ -88,6 +93,7 @@ async def test_a_change_is_told_as_it_is_announced(acme: Organisation) -> None:
         assert reader.response.content_type == "text/event-stream"
         assert reader.response.headers["Cache-Control"] == "no-store"
         assert reader.response.headers["X-Accel-Buffering"] == "no"
+        assert reader.response.headers["Connection"] == "close", "cut off late it would take the next answer with it"
         await acme.grant(jane, "use")
         await until(lambda: reader.of(PermissionsChanged.type))
         told = reader.of(PermissionsChanged.type)[-1]
@@ -260,3 +266,80 @@ def test_lines_of_a_publisher_are_lines_of_data() -> None:
     assert made == b'event: x.v1\nid: 7\ndata: {"a":\ndata: 1,\ndata: "b":2\ndata: }\n\n'
     (event,) = Parser().feed(made)
     assert msgspec.json.decode(event.data) == {"a": 1, "b": 2}
+
+
+# --- followed by a product ------------------------------------------------------------------------------------
+
+
+def token_of(authz: Authz) -> Any:
+    async def token() -> str:
+        return authz.product
+
+    return token
+
+
+@asynccontextmanager
+async def following(authz: Authz, ear: Any) -> AsyncIterator[Stream]:
+    assert authz.first is not None
+    stream = Stream(authz.session, authz.first.url, token_of(authz), ear)
+    task = asyncio.create_task(stream.run())
+    yield stream
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_a_replica_without_a_broker_knows_what_one_with_it_knows(acme: Organisation) -> None:
+    authz, jane = acme.authz, await acme.add()
+    assert authz.first is not None
+    now = lambda: authz.clock.now().timestamp()  # noqa: E731
+    replica = product.Replica(authz.session, authz.first.url, token_of(authz), now=now)
+    question = (jane.id, "sms.read", "inbox", "sales")
+    async with replica, following(authz, replica):
+        await until(lambda: replica.stats.mirror.believed and replica.stats.catalogue is not None)
+        asked, took = replica.stats.asked, []
+        for n in range(20):
+            expected = n % 2 == 0
+            await acme.grant(jane, ("use", "deny")[n % 2])
+            changed = time.perf_counter()
+            await until(partial(says, replica, question, expected))
+            took.append((time.perf_counter() - changed) * 1000)
+            await replica.decide(*question)
+        assert replica.stats.asked == asked, "all of it from memory"
+        print(f"\nfrom authz's answer until it is forgotten in the product: at most {max(took):.1f} ms")
+        hints(authz).lost()
+        await until(lambda: not replica.stats.mirror.believed)
+        hints(authz).restored()
+        await until(lambda: replica.stats.mirror.believed)
+
+
+def says(replica: product.Replica, question: tuple[UUID, str, str, str], expected: bool) -> bool:
+    return replica.allowed_now(*question) in (expected, None)
+
+
+async def test_whose_session_has_ended_is_refused_at_once_without_a_broker(acme: Organisation) -> None:
+    authz, jane = acme.authz, await acme.add()
+
+    class Identity:
+        async def keys(self) -> KeySet:
+            return KeySet(keys=[authz.identity._key.as_dict(private=False)])  # type: ignore[list-item]
+
+        async def ended_sessions(self) -> list[UUID]:
+            return []
+
+    assert authz.first is not None
+    now = lambda: authz.clock.now().timestamp()  # noqa: E731
+    stream = partial(Stream, authz.session, authz.first.url, token_of(authz))
+    streams = present()
+    async with Sessions(Identity(), ISSUER, stream=stream, now=now) as sessions:
+        await until(lambda: present() == streams + 1)
+        assert sessions.verify(jane.token)
+        await authz.publish(SessionsEnded(org=acme.org, staff=jane.id, sessions=[jane.session]))
+        await until(lambda: refused(sessions, jane.token))
+
+
+def refused(sessions: Sessions, token: str) -> bool:
+    try:
+        sessions.verify(token)
+    except TokenRefused as fault:
+        return str(fault) == "session_ended"
+    return False

@@ -74,6 +74,7 @@ class Service:
     async def served(self) -> AsyncIterator[None]:
         app = web.Application()
         app.router.add_get("/v1/replica/stream", self._follow)
+        app.router.add_get("/elsewhere", _elsewhere)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -95,6 +96,10 @@ class Service:
     async def stream(self, number: int) -> Told:
         await until(lambda: len(self.streams) > number)
         return self.streams[number]
+
+
+async def _elsewhere(_request: web.Request) -> web.Response:
+    return web.Response(body=GOOD, content_type=CONTENT_TYPE)
 
 
 @pytest_asyncio.fixture
@@ -241,14 +246,15 @@ async def test_where_the_next_one_can_not_be_opened_the_present_one_lasts_to_its
 # --- what is no stream ----------------------------------------------------------------------------------------
 
 
+GOOD = b'event: opened\ndata: {"seconds": 300}\n\n'
 ANSWERS: list[Callable[[], web.Response]] = [
-    lambda: web.Response(status=503, text="{}"),
+    lambda: web.Response(status=503, body=GOOD, content_type=CONTENT_TYPE),
     lambda: web.Response(status=401, body=b'{"type":"urn:staffgate:problem:token_refused"}'),
-    lambda: web.Response(text="opened"),
-    lambda: web.Response(status=302, headers={"Location": "/v1/replica/stream"}),
-    lambda: web.Response(body=b"event: surprise\ndata: {}\n\n", content_type=CONTENT_TYPE),
-    lambda: web.Response(body=b"event: opened\ndata: soon\n\n", content_type=CONTENT_TYPE),
-    lambda: web.Response(body=b"event: opened\ndata: {}\n\n", content_type=CONTENT_TYPE),
+    lambda: web.Response(body=GOOD, content_type="text/plain"),
+    lambda: web.Response(status=302, headers={"Location": "/elsewhere"}),
+    lambda: web.Response(body=GOOD.replace(b"opened", b"surprise"), content_type=CONTENT_TYPE),
+    lambda: web.Response(body=GOOD.replace(b'{"seconds": 300}', b"soon"), content_type=CONTENT_TYPE),
+    lambda: web.Response(body=GOOD.replace(b'"seconds": 300', b""), content_type=CONTENT_TYPE),
     lambda: web.Response(content_type=CONTENT_TYPE),
 ]
 

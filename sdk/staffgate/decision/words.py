@@ -1,17 +1,19 @@
-"""A decision in one calm English sentence."""
+"""A decision in one calm English sentence (section 7)."""
 
 from __future__ import annotations
 
+from typing import Protocol
+from uuid import UUID
+
 from staffgate.contracts.authz import Target
 from staffgate.contracts.level import DataAccess
-from staffgate.decision import Reason, Verdict
+from staffgate.decision.model import Reason
 
 _ROWS = {
     DataAccess.FULL: "everybody's",
     DataAccess.DEPARTMENT: "those of their team and the teams below it",
     DataAccess.TEAM: "those of their team",
     DataAccess.RESTRICTED: "their own",
-    None: "none",
 }
 
 # What needs no rule named. The tiers are below.
@@ -38,8 +40,30 @@ _PLAIN = {
 }
 
 
-def because(verdict: Verdict) -> str:
-    """Why, and which rule or role says so."""
+class Reasoned(Protocol):
+    """A Verdict, or what is told of one."""
+
+    @property
+    def allowed(self) -> bool: ...
+
+    @property
+    def reason(self) -> Reason: ...
+
+    @property
+    def role(self) -> str | None: ...
+
+    @property
+    def rule(self) -> UUID | None: ...
+
+    @property
+    def target(self) -> Target | None: ...
+
+    @property
+    def reach(self) -> DataAccess | None: ...
+
+
+def because(verdict: Reasoned) -> str:
+    """Why, and which rule or role says so (section 7)."""
     does = "allows it" if verdict.allowed else "does not allow it"
     match verdict.reason:
         case Reason.GRANT:
@@ -52,12 +76,13 @@ def because(verdict: Verdict) -> str:
             return f"No exception and no role says anything about it, and the account's default {does}."
         case Reason.SCOPE:
             by = f"The role {verdict.role} allows it" if verdict.role else "It is allowed"
-            return f"{by} for some rows only ({_ROWS[verdict.reach]}), and this is not one of them."
+            rows = "" if verdict.reach is None else f" ({_ROWS[verdict.reach]})"
+            return f"{by} for some rows only{rows}, and this is not one of them."
         case reason:
             return _PLAIN[reason]
 
 
-def _access(verdict: Verdict, does: str) -> str:
+def _access(verdict: Reasoned, does: str) -> str:
     if verdict.rule is not None:
         return f"The person's access level on {place(verdict.target)} {does}."
     if verdict.target is not None:
@@ -66,7 +91,7 @@ def _access(verdict: Verdict, does: str) -> str:
 
 
 def place(target: Target | None) -> str:
-    """A target in words: the item `inbox:sales` in the contract 7."""
+    """A target in words (section 1): the item `inbox:sales` in the contract 7."""
     if target is None:
         return "it"
     place = "everything"

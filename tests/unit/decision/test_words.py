@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from services.authz.words import because, place
 from staffgate.contracts.authz import Target
-from staffgate.decision import Reason, Verdict, stranger
+from staffgate.decision import Reason, Verdict, because, stranger
+from staffgate.decision.words import place
 
 
 @pytest.mark.parametrize("allowed", [True, False])

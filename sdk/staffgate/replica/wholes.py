@@ -1,0 +1,313 @@
+"""Whole organisations in memory: everybody in them and all that is registered, loaded before anybody asks, and kept so.
+
+What an announcement drops is loaded again in the background, soon and not at the same moment as in every other process.
+Whoever asks before that loads it themselves, as without all this: nothing here decides what may be believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
+from time import monotonic
+from uuid import UUID
+
+from staffgate.client import AuthzClient, Refused, ServiceAway
+from staffgate.client.parts import MOST, Standings
+from staffgate.contracts.authz import PermissionsChanged
+from staffgate.mirror import Mirror, Part, Resolve
+from staffgate.mirror.parts import Key
+from staffgate.replica.bell import Bell
+from staffgate.replica.remote import Remote
+from staffgate.replica.told import Loaded
+
+Progress = Callable[[int, int], None]
+
+_AT_ONCE = 4  # requests of one replica
+_SOON = 0.02  # seconds within which what was dropped is loaded again
+_ALL_SOON = 1.0  # and everybody
+_PAUSE = (1.0, 30.0)  # seconds after a load that failed; doubled each time
+_TRIES = 5  # to load what is overtaken again and again
+_SAID_EVERY = 5.0  # seconds between words about a long load
+
+log = logging.getLogger("staffgate")
+
+
+class TooMany(Exception):
+    """The organisation has more people than there is room for: `size` of the replica."""
+
+    def __init__(self, org: UUID, total: int, room: int) -> None:
+        super().__init__(f"organisation {org} has {total} people, and there is room for {room}: raise `size`")
+        self.org = org
+        self.total = total
+        self.room = room
+
+
+class Wholes:
+    """`usable` says whether what is loaded now would be remembered."""
+
+    def __init__(
+        self, client: AuthzClient, remote: Remote, mirror: Mirror, bell: Bell, usable: Callable[[], bool], size: int
+    ) -> None:
+        self.client = client
+        self.remote = remote
+        self.mirror = mirror
+        self.bell = bell
+        self.usable = usable
+        self.at_once = asyncio.Semaphore(_AT_ONCE)
+        self._size = size
+        self._each: dict[UUID, Whole] = {}
+        self._gaps = 0
+
+    async def load(self, org: UUID, progress: Progress | None) -> None:
+        whole = self._each.get(org)
+        if whole is None:
+            whole = self._each[org] = Whole(org, self)
+            whole.task = asyncio.create_task(self._loaded(whole), name="replica.load")
+            whole.task.add_done_callback(_seen)
+        with whole.shown_to(progress):
+            assert whole.task is not None
+            await asyncio.shield(whole.task)  # one who gives up does not take it from the others
+            await self.bell.until(lambda: whole.whole)
+
+    async def _loaded(self, whole: Whole) -> None:
+        try:
+            await whole.renew()
+        except BaseException:
+            del self._each[whole.org]
+            raise
+        whole.keeper = asyncio.create_task(whole.keep(), name="replica.whole")
+
+    async def insist(self, org: UUID) -> None:
+        """Load it, however long that takes."""
+        pause, most = _PAUSE
+        while True:
+            try:
+                return await self.load(org, None)
+            except (ServiceAway, Refused, TooMany) as fault:
+                log.error("An organisation that is wanted whole can't be loaded: %s", fault)
+            except Exception:  # whoever dies of it never loads again, and nobody notices
+                log.exception("An organisation that is wanted whole can't be loaded")
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
+            pause = min(2 * pause, most)
+
+    async def close(self) -> None:
+        tasks = [task for whole in self._each.values() for task in (whole.task, whole.keeper) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def room_for(self, wanted: Whole) -> int:
+        """How many people may be in it."""
+        return self._size - sum(len(one.people) for one in self._each.values() if one is not wanted)
+
+    # --- hearing ----------------------------------------------------------------------------------------------
+
+    def announced(self, event: PermissionsChanged) -> None:
+        whole = self._each.get(event.org)
+        if whole is not None:
+            whole.announced(event)
+
+    def checked(self, gaps: int) -> None:
+        """So many announcements were found missing up to now; what may have been in them is forgotten."""
+        if gaps != self._gaps:
+            self._gaps = gaps
+            for whole in self._each.values():
+                if self.mirror.missing(whole.people):
+                    whole.renew_all()
+
+    def forgotten(self) -> None:
+        """Everything is."""
+        for whole in self._each.values():
+            whole.renew_all()
+
+    # --- telling ----------------------------------------------------------------------------------------------
+
+    def has(self, orgs: Collection[UUID]) -> bool:
+        """Are they all here?"""
+        return all(org in self._each and self._each[org].whole for org in orgs)
+
+    @property
+    def loaded(self) -> dict[UUID, Loaded]:
+        return {org: whole.loaded for org, whole in self._each.items()}
+
+
+class Whole:
+    """One organisation. `people` are those who are to be in memory."""
+
+    def __init__(self, org: UUID, wholes: Wholes) -> None:
+        self.org = org
+        self._of = wholes
+        self._mirror = wholes.mirror
+        self.people: set[Key] = set()
+        self.whole = False
+        self.task: asyncio.Task[None] | None = None
+        self.keeper: asyncio.Task[None] | None = None
+        self._total = 0
+        self._revision: int | None = None  # up to which no announcement is missing
+        self._due: set[Key] = set()
+        self._all_due = True
+        self._wake = asyncio.Event()
+        self._shown: list[Progress] = []
+        self._said_at = monotonic()
+
+    @property
+    def loaded(self) -> Loaded:
+        return Loaded(count=len(self.people), total=self._total, whole=self.whole)
+
+    # --- hearing ----------------------------------------------------------------------------------------------
+
+    def announced(self, event: PermissionsChanged) -> None:
+        missed = self._revision is not None and event.previous > self._revision
+        if self._revision is not None:
+            self._revision = max(self._revision, event.revision)
+        if missed or event.people is None:
+            self.renew_all()
+            return
+        people = {staff.int for staff in event.people}
+        self.people |= people
+        self._due |= people
+        self._due |= {(self.org.int, type) for type in event.types}
+        self._wake.set()
+
+    def renew_all(self) -> None:
+        self._all_due, self.whole = True, False
+        self._wake.set()
+
+    # --- loading ----------------------------------------------------------------------------------------------
+
+    async def keep(self) -> None:
+        """Until it is cancelled."""
+        pause, most = _PAUSE
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await asyncio.sleep(random.uniform(0, _ALL_SOON if self._all_due else _SOON))  # noqa: S311 - jitter
+            try:
+                await self.renew()
+                pause = _PAUSE[0]
+                continue
+            except (ServiceAway, Refused, TooMany) as fault:
+                log.warning("Organisation %s can't be kept whole: %s", self.org, fault)
+            except Exception:  # whoever dies of it never loads again, and nobody notices
+                log.exception("Organisation %s can't be kept whole", self.org)
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
+            pause = min(2 * pause, most)
+            self._wake.set()
+
+    async def renew(self) -> None:
+        """Load all that is due."""
+        began, all_due = monotonic(), self._all_due
+        if all_due:
+            await self._everybody()
+        for _ in range(_TRIES):
+            await self._of.bell.until(self._of.usable)
+            due, self._due = self._mirror.missing(self._due), set()
+            if not due:
+                break
+            try:
+                await self._some(due)
+            finally:
+                self._due |= due  # what could not be loaded, or was overtaken meanwhile, is missing still
+        else:
+            log.warning("%d of organisation %s do not stay in memory: raise `size`", len(self._due), self.org)
+        if not self._all_due:
+            self.whole = True
+            self._of.bell.ring()
+            if all_due:
+                took = monotonic() - began
+                log.info("Organisation %s is in memory: %d people, in %.1f s", self.org, len(self.people), took)
+
+    async def _everybody(self) -> None:
+        """A page at a time. Everybody who is on one is in memory, save for those whom something has overtaken."""
+        await self._of.bell.until(self._of.usable)
+        self._all_due, self._revision = False, None
+        self.people, self._due = set(), self._types()
+        try:
+            after = await self._page(None)
+            while after is not None:
+                after = await self._page(after)
+        except BaseException:
+            self._all_due = True
+            raise
+        self._due |= self.people
+
+    def _types(self) -> set[Key]:
+        return {(self.org.int, kind) for kind in self._mirror.catalogue.holders}
+
+    async def _page(self, after: UUID | None) -> UUID | None:
+        page = await self._fill(partial(self._of.client.standings, self.org, after))
+        if after is None:
+            self._total, self._revision = page.total or 0, page.revision
+            room = self._of.room_for(self)
+            if self._total > room:
+                raise TooMany(self.org, self._total, room)
+        self.people |= {member.staff.int for member in page.members}
+        self._show()
+        return page.next
+
+    async def _some(self, due: set[Key]) -> None:
+        staff = [UUID(int=key) for key in due if isinstance(key, int)]
+        types = [key[1] for key in due if not isinstance(key, int)]
+        pages = [
+            self._fill(partial(self._of.client.standings_of, self.org, staff[start : start + MOST]))
+            for start in range(0, len(staff), MOST)
+        ]
+        await asyncio.gather(*pages, *(self._register(type) for type in types))
+
+    async def _fill(self, ask: Callable[[], Awaitable[Standings]]) -> Standings:
+        told: list[Standings] = []
+
+        async def read(resolve: Resolve) -> Sequence[tuple[Key, Part]]:
+            page, parts = await self._of.remote.standings(resolve, ask)
+            told.append(page)
+            return parts
+
+        async with self._of.at_once:
+            await self._mirror.fill(read)
+        return told[0]
+
+    async def _register(self, type: str) -> None:
+        async def read(_resolve: Resolve) -> Sequence[tuple[Key, Part]]:
+            registry = await self._of.remote.registry(self.org, type, self._mirror.catalogue, 0)
+            return [((self.org.int, type), registry)]
+
+        async with self._of.at_once:
+            await self._mirror.fill(read)
+
+    # --- telling ----------------------------------------------------------------------------------------------
+
+    def shown_to(self, progress: Progress | None) -> _Shown:
+        return _Shown(self._shown, progress)
+
+    def _show(self) -> None:
+        count, total = len(self.people), max(self._total, len(self.people))
+        for progress in self._shown:
+            progress(count, total)
+        if monotonic() - self._said_at >= _SAID_EVERY:
+            self._said_at = monotonic()
+            log.info("Organisation %s: %d of %d people are in memory", self.org, count, total)
+
+
+class _Shown:
+    """Whom progress is shown to for a while."""
+
+    def __init__(self, all: list[Progress], one: Progress | None) -> None:
+        self._all = all
+        self._one = one
+
+    def __enter__(self) -> None:
+        if self._one is not None:
+            self._all.append(self._one)
+
+    def __exit__(self, *_fault: object) -> None:
+        if self._one is not None:
+            self._all.remove(self._one)
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """A fault that nobody waits for any more is nobody's."""
+    if not task.cancelled():
+        task.exception()
