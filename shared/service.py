@@ -178,7 +178,7 @@ def main(name: str, kind: type[S], build: Build[S]) -> None:
     if asked.workers > 1 and settings.bus == "memory":
         print(f"{name} can't start: a bus in memory ends with its process; --workers needs RabbitMQ", file=sys.stderr)
         raise SystemExit(2)
-    try:
+    try:  # by whoever keeps workers too: so a fault is said once, before there are any
         service = build(settings, open_bus(settings, name), asked.role)
     except (ValueError, JoseError) as fault:  # a key that is none, a list that can't be read
         print(f"{name} can't start; one of its settings can't be used: {fault}", file=sys.stderr)

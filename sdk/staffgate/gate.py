@@ -18,11 +18,13 @@ from staffgate.client import Refused, ServiceAway
 from staffgate.contracts.authz import Target
 from staffgate.contracts.caller import Caller, Person
 from staffgate.contracts.problem import Problem
+from staffgate.decision import Question
+from staffgate.resource import Named, asked
 
 # Type, id, and what else describes it: `("contact", "7", {"owner": owner})`.
 Resource = tuple[str, str] | tuple[str, str, Mapping[str, Any]]
-# None where there is no such thing.
-Found = Resource | None | Awaitable[Resource | None]
+# Or anything with a type and an id; and None where there is no such thing.
+Found = Resource | Named | None | Awaitable[Resource | Named | None]
 
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
@@ -103,15 +105,21 @@ class Gate:
         resource = await found if inspect.isawaitable(found) else found
         if resource is None:
             raise _not_found()
-        type, id, *about = resource
-        properties: Mapping[str, Any] = about[0] if about else {}
+        about = _question(action, resource)
         try:
-            decided = await self._authz.decide(person.staff, action, type, id, **properties)
+            decided = await self._authz.decide(person.staff, action, about.type, about.id, **about.properties)
         except (ServiceAway, Refused) as fault:
             raise unknown() from fault
         if not decided.allowed:
             why = _why(decided) if self._explain else ""
             raise _forbidden(action, why) if decided.visible else _not_found(why)
+
+
+def _question(action: str, resource: Resource | Named) -> Question:
+    if not isinstance(resource, tuple):
+        return asked(action, resource, None, {})
+    type, id, *about = resource
+    return Question(action, type, id, about[0] if about else {})
 
 
 def unknown() -> Turned:

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from staffgate.client import ServiceAway
 from staffgate.contracts.caller import Person
@@ -31,7 +32,6 @@ _GUARDED = "__staffgate_guarded__"
 
 Describe = Callable[[web.Request], Found]
 Handler = Callable[..., Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 Guarded = TypeVar("Guarded", bound=Callable[..., Any])
 
 

@@ -42,9 +42,10 @@ class Replicas:
         """A page of everybody who was not deleted, by id."""
         async with self._db.begin(org, snapshot=True) as tx:
             revision = await _revision(tx, org)
-            people = await subject_store.people_after(tx, org, query.after or _NOBODY, query.limit)
+            found = await subject_store.people_after(tx, org, query.after or _NOBODY, query.limit + 1)
+            people = found[: query.limit]
             page = await self._told(tx, org, revision, people)
-            page.next = people[-1] if len(people) == query.limit else None
+            page.next = people[-1] if found[query.limit :] else None
             page.total = await subject_store.count_people(tx, org) if query.after is None else None
         return page
 

@@ -98,7 +98,7 @@ class Streams:
             stream.end(reason)
 
     async def _told(self, product: str, cut: Cut) -> AsyncGenerator[bytes, None]:
-        if False:  # since they were let in
+        if not self._hearing or self._stopped or len(self._open) >= self._most:  # since they were let in
             return
         loop = asyncio.get_running_loop()
         began, seconds = loop.time(), self._seconds * random.uniform(1 - _SPREAD, 1)  # noqa: S311 - jitter

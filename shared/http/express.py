@@ -17,7 +17,7 @@ What makes it safe is how little is read here:
   answered) the connection is aiohttp's until it ends: nobody but its parser knows where the next request begins.
 
 It leans on private attributes of aiohttp's RequestHandler, so aiohttp is pinned below the next minor release and the
-tests are run against each. STAFFGATE_AUTHZ_EXPRESS=false turns it off.
+tests are run against each. AUTHZ_EXPRESS=false turns it off.
 """
 
 from __future__ import annotations

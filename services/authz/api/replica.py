@@ -23,13 +23,13 @@ async def show_standing(authz: Authz, caller: Product, staff: UUID) -> parts.Per
 
 @api.get("/v1/replica/organisations/{org}/standings")
 async def list_standings(authz: Authz, caller: Product, org: UUID, query: parts.StandingsQuery) -> parts.Standings:
-    """The same about everybody in an organisation, a page at a time, each of one moment."""
+    """All that decides about everybody in an organisation, a page at a time, each of one moment."""
     return await authz.replicas.standings(org, query)
 
 
 @api.post("/v1/replica/organisations/{org}/standings")
-async def show_standings(authz: Authz, caller: Product, org: UUID, body: parts.StandingsAsked) -> parts.Standings:
-    """The same about these people, of one moment; who is not there is left out."""
+async def show_some_standings(authz: Authz, caller: Product, org: UUID, body: parts.StandingsAsked) -> parts.Standings:
+    """All that decides about these people, of one moment; who is not there is left out."""
     return await authz.replicas.standings_of(org, body.staff)
 
 

@@ -152,7 +152,8 @@ async def test_hearing_lost_between_the_answer_and_its_first_byte_tells_nothing_
     streams = hints(authz)
     told = streams.follow("sms")(lambda: None)
     streams.lost()
-    assert [part async for part in told] == []
+    async with asyncio.timeout(2):
+        assert [part async for part in told] == []
     assert present() == 0
 
 

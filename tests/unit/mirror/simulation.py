@@ -310,12 +310,12 @@ class Simulation:
         return owner, None if own is None or owner is None else team_name(UUID(owner), own.team), version
 
 
-async def simulate(seeds: range, probe: Probe, **climate: float) -> dict[str, int]:
+async def simulate(seeds: range, probe: Probe, kind: type[Simulation] = Simulation, **climate: float) -> dict[str, int]:
     """What the mirrors counted, all told."""
     totals: dict[str, int] = {}
     for seed in seeds:
         probe.clear()
-        simulation = Simulation(seed, probe, **climate)
+        simulation = kind(seed, probe, **climate)
         try:
             await simulation.run()
         except Exception as fault:
