@@ -172,6 +172,12 @@ async def write(owner: Any, org: UUID, roster: Roster) -> None:
         (org, grant.id, one.staff, grant.target.section or "", grant.target.feature or "", grant.target.item or "", grant.level)
         for one in roster.people for grant in one.grants
     ])  # fmt: skip
+    carried = roster.people[0].organisation.contracts
+    await _copy(owner, "contract", "org key label products", [(org, key, key, of) for key, of in carried.items()])
+    await _copy(owner, "product_access", "org id staff contract product level", [
+        (org, one.id, person.staff, one.contract, one.product, one.level)
+        for person in roster.people for one in person.access
+    ])  # fmt: skip
     items = [(org, one.type, one.id, one.section, one.label, UUID(one.team or "")) for one in roster.items]
     await _copy(owner, "item", "org type id section label team", items)
     await owner.execute("ANALYZE")

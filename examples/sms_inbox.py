@@ -4,8 +4,6 @@ Who asks is verified, and what they may is decided, in this process. Changes of 
 RabbitMQ where there is an AMQP_URL, and over authz's event stream otherwise. The messages are in PostgreSQL.
 """
 
-from __future__ import annotations
-
 import os
 from contextlib import AsyncExitStack
 from typing import Annotated, Any
@@ -41,12 +39,12 @@ INBOX = ("inbox", "{inbox}")  # what most requests are about: the inbox in their
 AT_INBOX = "/inboxes/{inbox:[a-z0-9-]{1,64}}"
 
 
-class NewInbox(msgspec.Struct, forbid_unknown_fields=True):
-    label: Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$(?!\n)")]
+class NewInbox(msgspec.Struct):
+    label: Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
     owner: UUID | None = None
 
 
-class NewMessage(msgspec.Struct, forbid_unknown_fields=True):
+class NewMessage(msgspec.Struct):
     number: Annotated[str, msgspec.Meta(pattern=r"^\+[1-9]\d{6,14}$(?!\n)")]
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=1600, pattern=r"^[^\x00]+$(?!\n)")]
 
@@ -65,7 +63,7 @@ def routes(guard: Guard, authz: Replica, db: asyncpg.Pool) -> web.RouteTableDef:
     @routes.put(AT_INBOX)
     @guard.requires("sms.create", resource=("section", "sms"))
     async def register(request: web.Request) -> web.Response:
-        """Make an inbox known, so that permissions can name it; as often as you like."""
+        """Make an inbox known, so that permissions can name it."""
         id, new = request.match_info["inbox"], await body(request, NewInbox)
         await authz.client.register(request[STAFF].org, "inbox", id, section="sms", label=new.label, owner=new.owner)
         return web.json_response({"id": id, "label": new.label})
@@ -74,15 +72,14 @@ def routes(guard: Guard, authz: Replica, db: asyncpg.Pool) -> web.RouteTableDef:
     @guard.signed_in
     async def show_inboxes(request: web.Request) -> web.Response:
         """Those that one may see, and whether there is to be a button for sending."""
-        jane = request[STAFF]
-        seen = await authz.search(jane, "sms.read", "inbox")
-        may = {inbox: await authz.allowed(jane, "sms.send", inbox) for inbox in seen}
+        seen = await authz.search(request[STAFF], "sms.read", "inbox")
+        may = {inbox: await authz.allowed(request[STAFF], "sms.send", inbox) for inbox in seen}
         return web.json_response([{"id": one.id, "label": one.label, "send": may[one]} for one in seen])
 
     @routes.get(AT_INBOX + "/messages")
     @guard.requires("sms.read", resource=INBOX)
     async def read(request: web.Request) -> web.Response:
-        query = "SELECT id, inbox, number, text FROM message WHERE org = $1 AND inbox = $2 ORDER BY id DESC LIMIT 100"
+        query = "SELECT id, number, text FROM message WHERE org = $1 AND inbox = $2 ORDER BY id DESC LIMIT 100"
         found = await db.fetch(query, request[STAFF].org, request.match_info["inbox"])
         return web.json_response([dict(row) for row in found])
 
@@ -128,14 +125,13 @@ def routes(guard: Guard, authz: Replica, db: asyncpg.Pool) -> web.RouteTableDef:
 
 
 async def application() -> web.Application:
-    env, closing = os.environ, AsyncExitStack()
-    identity_url, authz_url, amqp_url = env["IDENTITY_URL"], env["AUTHZ_URL"], env.get("AMQP_URL")
-    session = await closing.enter_async_context(ClientSession())
-    db = await closing.enter_async_context(asyncpg.create_pool(env["DATABASE_URL"]))
-    identity = IdentityClient(session, identity_url, "sms", env["CLIENT_SECRET"])
-    sessions = await closing.enter_async_context(Sessions(identity, identity_url, amqp_url=amqp_url))
-    replica = Replica(session, authz_url, identity.token, amqp_url=amqp_url, stream=amqp_url is None)
-    authz = await closing.enter_async_context(replica)
+    env, stack, amqp = os.environ, AsyncExitStack(), os.environ.get("AMQP_URL")
+    db = await stack.enter_async_context(asyncpg.create_pool(env["DATABASE_URL"]))
+    session = await stack.enter_async_context(ClientSession())
+    identity = IdentityClient(session, env["IDENTITY_URL"], "sms", env["CLIENT_SECRET"])
+    sessions = await stack.enter_async_context(Sessions(identity, env["IDENTITY_URL"], amqp_url=amqp))
+    authz = Replica(session, env["AUTHZ_URL"], identity.token, amqp_url=amqp, stream=not amqp)
+    await stack.enter_async_context(authz)
     await db.execute(TABLE)
     try:
         await authz.client.publish(MANIFEST)
@@ -143,9 +139,9 @@ async def application() -> web.Application:
         if refused.code != "version_superseded":  # else a newer one of us is at work already
             raise
     guard = Guard(authz, sessions)
-    app = web.Application(middlewares=[guard.middleware()])  # which refuses a route that was forgotten
+    app = web.Application(middlewares=[guard.middleware()])  # refuses a route that was forgotten
     app.add_routes(routes(guard, authz, db))
-    app.on_cleanup.append(lambda _app: closing.aclose())
+    app.on_cleanup.append(lambda _app: stack.aclose())
     return app
 
 

@@ -15,6 +15,7 @@ from joserfc.jwk import OKPKey
 from deploy.local.files import write_private
 
 DATABASES = ("identity", "authz", "notify")
+PROVISIONED = (*DATABASES, "sms")  # with the one of the example product
 PRODUCTS = ("authz", "notify", "sms")
 FILE = "secrets.json"
 
@@ -23,6 +24,7 @@ class Keys:
     """A value is made when it is first asked for, so a state folder of an older version gets what is new."""
 
     def __init__(self, state: Path) -> None:
+        self.folder = state
         self._file = state / FILE
         self._values: dict[str, Any] = json.loads(self._file.read_text()) if self._file.exists() else {}
         before = len(self._values)
@@ -57,7 +59,7 @@ class Keys:
         return str(self._value("sms:sid", lambda: "AC" + secrets.token_hex(16))), str(self._value("sms:token", _token))
 
     def _make_all(self) -> None:
-        for database in DATABASES:
+        for database in PROVISIONED:
             self.password(database)
             self.password(f"{database}_owner")
         self.symmetric("code")

@@ -13,6 +13,7 @@ from deploy.local.options import ROOT
 # A stage is a name and what to run with this Python.
 Stage = tuple[str, list[str]]
 _AT_ONCE = 2  # of all tests: each half has a PostgreSQL and a RabbitMQ of its own. More would only share the cores
+_SIDES = ("inprocess", "http")  # the benchmarks that run ours beside others
 _CHECKED = ("sdk", "shared", "services", "deploy")
 
 LINT: list[Stage] = [
@@ -34,11 +35,20 @@ def lint() -> int:
 
 
 def bench(args: Sequence[str]) -> int:
-    """The first word may name one of them: `./dev bench freshness --long`."""
+    """The first word may name one of them, or `sides` those beside others: `./dev bench freshness --long`. Only these can
+    be checked: their ratios are compared with those that are kept, and a run that is slower fails."""
     found = {file.stem.removeprefix("bench_"): file.stem for file in sorted((ROOT / "benchmarks").glob("bench_*.py"))}
-    chosen = [args[0]] if args and args[0] in found else list(found)
-    rest = args[1:] if args and args[0] in found else args
-    return _run([(f"benchmark {name}", ["-m", f"benchmarks.{found[name]}", *rest]) for name in chosen])
+    names, rest = _benchmarks(args, [*found])
+    return _run([(f"benchmark {name}", ["-m", f"benchmarks.{found[name]}", *rest]) for name in names])
+
+
+def _benchmarks(args: Sequence[str], every: list[str]) -> tuple[list[str], Sequence[str]]:
+    """Which, and with what words."""
+    if args and args[0] in every:
+        return [args[0]], args[1:]
+    if args and args[0] == "sides":
+        return [*_SIDES], args[1:]
+    return [*_SIDES] if "--check" in args else every, args
 
 
 def _run(stages: list[Stage]) -> int:

@@ -20,7 +20,7 @@ from deploy.local import plan, record
 from deploy.local.databases import Urls, provision
 from deploy.local.environment import Settings
 from deploy.local.errors import BrokerMissing, PlatformError
-from deploy.local.keys import DATABASES, Keys
+from deploy.local.keys import PROVISIONED, Keys
 from deploy.local.options import Options
 from deploy.local.plan import Planned
 from deploy.local.ports import HOST, require_free
@@ -140,7 +140,7 @@ class Suite:
                 shown.append(self.record.database)
         self.record.urls["postgres"] = admin_url
         with step(self._progress, "databases and roles"):
-            return {name: await self._provision(admin_url, name, keys) for name in DATABASES}
+            return {name: await self._provision(admin_url, name, keys) for name in PROVISIONED}
 
     async def _start_postgres(self) -> str:
         server = Postgres(self._options.state / "postgres", self._ports.postgres, log=self._log("postgres"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable
+from functools import cache
 
 import structlog
 from aiohttp import hdrs, web
@@ -33,6 +34,11 @@ log = structlog.get_logger()
 seconds = Histogram("http_request_seconds", "Time to answer", ["operation", "status"])
 
 
+@cache
+def _seconds(operation: str, status: int) -> Histogram:
+    return seconds.labels(operation, status)
+
+
 def telling(trusted_proxies: int) -> Middleware:
     """The outermost: one event a request, written when it is over. So many proxies in front of us are our own."""
 
@@ -48,13 +54,15 @@ async def _tell(request: web.Request, handler: Handle) -> web.StreamResponse:
     started = time.perf_counter()
     trace_id = trace.begin(request.headers.get("traceparent"))
     response = await _answer(request, handler)
-    response.headers[REQUEST_ID] = request.headers.get(REQUEST_ID, trace_id)
+    headers = response.headers
+    headers[REQUEST_ID] = request.headers.get(REQUEST_ID, trace_id)
     for name, value in SAFE.items():
-        response.headers.setdefault(name, value)
+        headers.setdefault(name, value)
     operation = request.get(OPERATION, "none")
     took = time.perf_counter() - started
-    seconds.labels(operation, response.status).observe(took)
-    if request.path not in _QUIET:
+    _seconds(operation, response.status).observe(took)
+    # What is asked thousands of times a second, and was simply answered, is in the metrics only.
+    if request.path not in _QUIET and not (AT_ONCE in request and response.status < 400):
         _write(request, response, operation, trace_id, took)
     return response
 
@@ -97,8 +105,6 @@ def _agent(request: web.Request) -> str:
 def _write(request: web.Request, response: web.StreamResponse, operation: str, trace_id: str, took: float) -> None:
     # The path and never the query: a link token travels there.
     level = log.error if response.status >= 500 else log.info
-    if response.status < 400 and request.get(AT_ONCE):  # thousands a second, and what is answered at once writes none
-        level = log.debug
     level(
         f"http.{operation}",
         method=request.method,

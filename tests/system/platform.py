@@ -13,7 +13,7 @@ import aiohttp
 from deploy.local.databases import Urls, provision
 from deploy.local.demo.world import Door
 from deploy.local.environment import Settings
-from deploy.local.keys import DATABASES, Keys
+from deploy.local.keys import PROVISIONED, Keys
 from deploy.local.plan import SERVICES
 from deploy.local.ports import Ports, free_port
 from deploy.local.postgres import Postgres
@@ -41,7 +41,7 @@ class Platform:
         self.postgres.start()
         self.rabbitmq.start()
         databases: dict[str, Urls] = {}
-        for name in DATABASES:
+        for name in PROVISIONED:
             databases[name] = await provision(
                 self.postgres.url,
                 name,
@@ -92,7 +92,8 @@ class Platform:
 
     @property
     def urls(self) -> dict[str, str]:
-        return {"amqp": self.rabbitmq.url} | {name: self.settings.url(name) for name in self.processes}
+        servers = {"amqp": self.rabbitmq.url, "postgres": self.postgres.url}
+        return servers | {name: self.settings.url(name) for name in self.processes}
 
     def door(self, session: aiohttp.ClientSession, name: str) -> Door:
         return Door(session, self.urls[name])

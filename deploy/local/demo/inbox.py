@@ -1,81 +1,71 @@
-"""A little SMS-inbox product: two inboxes, and Staffgate asked before anything is shown or sent.
-
-This is all that a product service needs, and meant to be copied: the guard verifies who asks and refuses whoever may
-not; the replica decides from memory, hears of every change, and asks authz for what it does not know.
-"""
+"""The SMS inbox of `examples/` as a process of its own beside the suite, as any product service is."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from uuid import UUID
 
 import aiohttp
-from aiohttp import web
 
-from staffgate.client import IdentityClient
-from staffgate.guard import STAFF, Guard
-from staffgate.replica import Replica
-from staffgate.sessions import Sessions
+from deploy.local.databases import with_database, with_login
+from deploy.local.demo.world import Astray
+from deploy.local.keys import Keys
+from deploy.local.options import ROOT
+from deploy.local.ports import HOST, free_port
+from deploy.local.process import Process
+from deploy.local.thread import in_thread
 
-INBOXES = {"sales": "Sales Team", "management": "Management"}
-
-
-def application(guard: Guard, authz: Replica) -> web.Application:
-    """Every route says what it takes; `guard.unguarded` finds one that does not."""
-    routes = web.RouteTableDef()
-
-    def inbox(request: web.Request) -> tuple[str, str]:
-        return "inbox", request.match_info["inbox"]
-
-    @routes.get("/inboxes")
-    @guard.signed_in
-    async def show_inboxes(request: web.Request) -> web.Response:
-        seen = await authz.search(request[STAFF].staff, "sms.read", "inbox")
-        return web.json_response([item.label for item in seen])
-
-    @routes.get("/inboxes/{inbox}/messages")
-    @guard.requires("sms.read", resource=inbox)
-    async def read(_request: web.Request) -> web.Response:
-        return web.json_response({"messages": ["Where are my crates?"]})
-
-    @routes.post("/inboxes/{inbox}/messages")
-    @guard.requires("sms.send", resource=inbox)
-    async def send(_request: web.Request) -> web.Response:
-        return web.json_response({"sent": True}, status=201)
-
-    app = web.Application()
-    app.add_routes(routes)
-    return app
-
-
-class SmsInbox:
-    """The product, running at `url`."""
-
-    def __init__(self, url: str, authz: Replica) -> None:
-        self.url = url
-        self._authz = authz
-
-    async def furnish(self, org: UUID) -> None:
-        """Make the inboxes known, so that permissions can name them."""
-        for id, label in INBOXES.items():
-            await self._authz.client.register(org, "inbox", id, section="sms", label=label)
+_START = 30.0
+_PROGRAM = ROOT / "examples" / "sms_inbox.py"
 
 
 @asynccontextmanager
-async def running(
-    session: aiohttp.ClientSession, issuer: str, authz_url: str, amqp_url: str | None, identity: IdentityClient
-) -> AsyncIterator[SmsInbox]:
-    """The product service on a free port. Without RabbitMQ it hears nothing, and asks each time."""
-    async with (
-        Sessions(identity, issuer, amqp_url=amqp_url) as sessions,
-        Replica(session, authz_url, identity.token, amqp_url=amqp_url) as authz,
-    ):
-        runner = web.AppRunner(application(Guard(authz, sessions), authz), access_log=None)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            host, port = runner.addresses[0][:2]
-            yield SmsInbox(f"http://{host}:{port}", authz)
-        finally:
-            await runner.cleanup()
+async def running(urls: Mapping[str, str], keys: Keys, session: aiohttp.ClientSession) -> AsyncIterator[str]:
+    """Its address. It ends with the telling; what it says is in the suite's logs."""
+    port = free_port()
+    log = keys.folder / "log" / "sms-inbox.log"
+    process = Process(
+        "sms-inbox", [sys.executable, str(_PROGRAM)], log=log, env=environment(urls, keys, port), cwd=ROOT
+    )
+    process.spawn()
+    try:
+        await _ready(process, f"http://{HOST}:{port}", session)
+        yield f"http://{HOST}:{port}"
+    finally:
+        await in_thread(process.stop)
+
+
+def environment(urls: Mapping[str, str], keys: Keys, port: int) -> dict[str, str]:
+    """Without `amqp` it follows authz's event stream."""
+    database = with_login(with_database(urls["postgres"], "sms"), "sms_owner", keys.password("sms_owner"))
+    inherited = {name: value for name, value in os.environ.items() if name != "AMQP_URL"}
+    return inherited | {
+        "IDENTITY_URL": urls["identity"],
+        "AUTHZ_URL": urls["authz"],
+        "CLIENT_SECRET": keys.client_secret("sms"),
+        "DATABASE_URL": database,
+        "PORT": str(port),
+        **({"AMQP_URL": urls["amqp"]} if "amqp" in urls else {}),
+    }
+
+
+async def _ready(process: Process, url: str, session: aiohttp.ClientSession) -> None:
+    try:
+        async with asyncio.timeout(_START):
+            while not await _answers(url, session):
+                if not process.alive:
+                    raise Astray(f"the SMS inbox does not start; the end of {process.log}:\n{process.tail()}")
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise Astray(f"the SMS inbox does not answer after {_START:g} s; see {process.log}") from None
+
+
+async def _answers(url: str, session: aiohttp.ClientSession) -> bool:
+    try:
+        async with session.get(f"{url}/metrics") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False

@@ -19,14 +19,13 @@ async def staged(urls: Mapping[str, str], keys: Keys, tell: Callable[[str], None
     """`urls` by name; every replica of authz is one whose name begins so. `amqp` is missing where there is no broker."""
     async with aiohttp.ClientSession() as session:
         product = IdentityClient(session, urls["identity"], "sms", keys.client_secret("sms"))
-        amqp_url = urls.get("amqp")
-        async with inbox.running(session, urls["identity"], urls["authz"], amqp_url, product) as sms_inbox:
+        async with inbox.running(urls, keys, session) as sms_inbox:
             world = World(
                 identity=Door(session, urls["identity"]),
                 authz=[Door(session, url) for name, url in sorted(urls.items()) if name.startswith("authz")],
                 notify=Door(session, urls["notify"]),
                 mailbox=Door(session, urls["mailbox"]),
-                inbox=Door(session, sms_inbox.url),
+                inbox=Door(session, sms_inbox),
                 product=product,
             )
-            yield Story(world, sms_inbox, tell)
+            yield Story(world, tell)

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 import pyotp
 
-from deploy.local.demo.inbox import SmsInbox
 from deploy.local.demo.people import (
     Tokens,
     confirm_mobile,
@@ -22,14 +21,14 @@ from deploy.local.demo.people import (
 from deploy.local.demo.world import Answer, Door, World, eventually, newest_message, require
 
 Tell = Callable[[str], None]
+MESSAGE = {"number": "+61491570156", "text": "Where are my crates?"}
 
 
 class Story:
     """What is known so far; the chapters are told in order."""
 
-    def __init__(self, world: World, sms_inbox: SmsInbox, tell: Tell) -> None:
+    def __init__(self, world: World, tell: Tell) -> None:
         self.world = world
-        self.sms_inbox = sms_inbox
         self.tell = tell
         self.tag = uuid4().hex[:6]  # addresses of this telling: the mailbox remembers older ones
         self.org = self.ray_id = self.jane_id = UUID(int=0)
@@ -51,6 +50,7 @@ class Story:
             ("Jane logs in: password, then a second factor", self.log_in),
             ("The SMS inbox asks what Jane may do", self.ask),
             ("Ray raises Management to Use, and sets it back to Deny", self.raise_and_lower),
+            ("Luke, an agent, gets an inbox of his own", self.add_luke),
             ("Ray suspends Jane", self.suspend),
             ("Ray reactivates Jane", self.reactivate),
         ]
@@ -96,8 +96,9 @@ class Story:
     # --- 2, 3, 4 ----------------------------------------------------------------------------------------------
 
     async def add_jane(self) -> None:
-        await self.sms_inbox.furnish(self.org)
-        self.tell('the SMS inbox makes its inboxes known: "Sales Team" and "Management"')
+        for id, label in (("sales", "Sales Team"), ("management", "Management")):
+            await self.world.inbox.put(f"/inboxes/{id}", {"label": label}, token=self.ray.access)
+        self.tell('Ray makes two inboxes, and the SMS inbox makes them known to authz: "Sales Team" and "Management"')
         jane = {"type": "standard", "name": "Jane", "username": "Jane", "email": self.jane_mail}
         jane |= {"mobile": "+61 491 570 006", "default_level": "deny"}
         added = await self.world.identity.post("/v1/staff", jane, token=self.ray.access, want=201)
@@ -148,12 +149,15 @@ class Story:
     # --- 6, 7 -------------------------------------------------------------------------------------------------
 
     async def ask(self) -> None:
-        await self.product("POST", "/inboxes/sales/messages", 201)
+        sent = await self.product("POST", "/inboxes/sales/messages", 201, json=MESSAGE)
         self.tell('send from "Sales Team": yes')
+        await self.product("DELETE", f"/inboxes/sales/messages/{sent.body['id']}", 403)
+        self.tell("delete there: 403, for Use does not reach so far")
         await self.product("GET", "/inboxes/management/messages", 404)
-        self.tell('read "Management": no, as if it did not exist')
-        seen = (await self.product("GET", "/inboxes", 200)).body
-        require(seen == ["Sales Team"], f"Jane sees {seen}")
+        why = (await self.product("GET", "/inboxes/management/why", 200)).body
+        require(not why["allowed"], f"Jane is told {why}")
+        self.tell(f'read "Management": 404, as if it did not exist. Why: {why["because"]}')
+        await self.sees(self.jane, ["Sales Team"])
         self.tell("Jane sees: Sales Team")
 
     async def raise_and_lower(self) -> None:
@@ -162,8 +166,7 @@ class Story:
         await self.grant({"section": "sms", "item": "inbox:management"}, "use")
         await self.product_knows("/inboxes/management/messages", 200)
         await self.agreed("sms.read", "management", True, "Use")
-        seen = (await self.product("GET", "/inboxes", 200)).body
-        require(sorted(seen) == ["Management", "Sales Team"], f"Jane sees {seen}")
+        await self.sees(self.jane, ["Management", "Sales Team"])
         await self.grant({"section": "sms", "item": "inbox:management"}, "deny")
         await self.product_knows("/inboxes/management/messages", 404)
         await self.agreed("sms.read", "management", False, "Deny")
@@ -187,6 +190,38 @@ class Story:
         self.tell(f"Management is {level}: {len(self.world.authz)} authz replica(s) agree after {ms:.0f} ms")
 
     # --- 8 ----------------------------------------------------------------------------------------------------
+
+    async def add_luke(self) -> None:
+        """Whose rows: an agent reaches what is their own."""
+        identity, ray, mail = self.world.identity, self.ray.access, f"luke-{self.tag}@acme.example"
+        since = await newest_message(self.world)
+        new = {"type": "standard", "name": "Luke", "username": "Luke", "email": mail, "default_level": "deny"}
+        luke_id = (await identity.post("/v1/staff", new, token=ray, want=201))["id"]
+        await identity.post(f"/v1/staff/{luke_id}/activation-email", token=ray, want=202)
+        login = await open_link_and_set_password(self.world, await link_in_email(self.world, mail, since))
+        luke = await log_in(self.world, login, "email", mail)
+        role = {"changes": [{"kind": "assign_role", "role": "agent", "staff": luke_id}]}
+        await self.world.authz[0].post("/v1/changes", role, token=ray)
+        inbox = self.world.inbox
+        await inbox.put("/inboxes/luke", {"label": "Luke", "owner": luke_id}, token=ray)
+        self.tell('Luke has the role Agent, which reaches rows of his own; Ray makes him the inbox "Luke"')
+
+        async def sent() -> bool:
+            answer = await inbox.ask("POST", "/inboxes/luke/messages", token=luke.access, json=MESSAGE)
+            return answer.status == 201
+
+        _, ms = await eventually(sent, 1, "Luke can't send from his own inbox")
+        self.tell(f"he sends from it after {ms:.0f} ms")
+        await inbox.get("/inboxes/sales/messages", token=luke.access, want=404)
+        await self.sees(luke, ["Luke"])
+        await self.sees(self.ray, ["Luke", "Management", "Sales Team"])
+        self.tell("Luke sees: Luke. Ray sees: Luke, Management, Sales Team")
+        for who, want in ((luke, ["luke"]), (self.ray, ["luke", "sales"])):
+            found = await inbox.get("/messages?text=crates", token=who.access)
+            require(sorted(one["inbox"] for one in found) == want, f"found {found}")
+        self.tell("a search for crates, which the database filters: one message for Luke, two for Ray")
+
+    # --- 9 ----------------------------------------------------------------------------------------------------
 
     async def suspend(self) -> None:
         doors = {
@@ -229,7 +264,7 @@ class Story:
 
         _, ms = await eventually(look, 1, "checks still say no")
         await self.product_knows("/inboxes/sales/messages", 200)
-        await self.product("POST", "/inboxes/sales/messages", 201)
+        await self.product("POST", "/inboxes/sales/messages", 201, json=MESSAGE)
         self.tell(f"she logs in again, and sends from Sales Team as before ({ms:.0f} ms)")
 
     # --- asking -----------------------------------------------------------------------------------------------
@@ -238,10 +273,14 @@ class Story:
         body = {"target": target, "level": level}
         await self.world.authz[0].put(f"/v1/staff/{self.jane_id}/grants", body, token=self.ray.access)
 
-    async def product(self, method: str, path: str, want: int) -> Answer:
-        answer = await self.world.inbox.ask(method, path, token=self.jane.access)
+    async def product(self, method: str, path: str, want: int, **options: Any) -> Answer:
+        answer = await self.world.inbox.ask(method, path, token=self.jane.access, **options)
         require(answer.status == want, f"the SMS inbox answered {answer.status} to {method} {path}, not {want}")
         return answer
+
+    async def sees(self, who: Tokens, want: list[str]) -> None:
+        seen = sorted(one["label"] for one in await self.world.inbox.get("/inboxes", token=who.access))
+        require(seen == want, f"the SMS inbox shows {seen} where {want} was expected")
 
     async def decided(self, door: Door, action: str, inbox: str) -> bool:
         question: dict[str, Any] = {

@@ -41,7 +41,12 @@ class Pool(Generic[C]):
         """One that is open and not in use, without waiting."""
         if not self._idle:
             return None
-        return self._idle.pop()[1]
+        since, connection = self._idle.pop()
+        if time.monotonic() - since > _KEPT:  # and so are the others: the server may be closing them at this moment
+            connection.drop()
+            self.forget_idle()
+            return None
+        return connection
 
     async def take(self) -> C:
         """Raise OSError."""
@@ -58,7 +63,7 @@ class Pool(Generic[C]):
                 return
         now = time.monotonic()
         self._idle.append((now, connection))
-        while now - self._idle[0][0] > _KEPT:
+        while self._idle and now - self._idle[0][0] > _KEPT:
             self._idle.popleft()[1].drop()
 
     def lost(self, connection: C) -> None:

@@ -16,7 +16,7 @@ from shared.http.express import _Handler
 from tests.conftest import LONG
 from tests.unit.http.connection import Listening, Pipe, comparable, settled
 
-RUNS = 60_000 if LONG else 1_500
+RUNS = 60_000 if LONG else 800
 HEAD = {
     "Host": "authz.test:8080",
     "Authorization": "Bearer good",

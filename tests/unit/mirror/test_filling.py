@@ -13,8 +13,8 @@ from staffgate.mirror import Mirror, Part, Resolve
 from staffgate.mirror.loads import Filling, Loads
 from staffgate.mirror.parts import Key
 from tests.conftest import LONG
-from tests.unit.mirror.simulation import Probe, Simulation, Stale, simulate
-from tests.unit.mirror.world import ACME, CATALOGUE, HAN, JANE, LAYA, LUKE, Away, SlowSource, World, settled
+from tests.unit.mirror.simulation import Away, Probe, Simulation, Stale, simulate
+from tests.unit.mirror.world import ACME, CATALOGUE, HAN, JANE, LAYA, LUKE, SlowSource, World, settled
 
 RUNS = 10_000 if LONG else 300
 

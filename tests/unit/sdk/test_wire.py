@@ -92,12 +92,11 @@ async def test_many_at_once_get_each_their_own_answer(wire: Wire) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 5_000_000])
 async def test_answers_of_any_size_come_whole(wire: Wire, size: int) -> None:
-    async with served(lambda _: _given(web.Response(body=b"x" * size))) as url:
+    async def give(_request: web.Request) -> web.Response:
+        return web.Response(body=b"x" * size)
+
+    async with served(give) as url:
         assert (await ask(wire, url)).body == b"x" * size
-
-
-async def _given(response: web.Response) -> web.Response:
-    return response
 
 
 async def test_there_are_never_more_connections_than_allowed(wire: Wire) -> None:
@@ -129,41 +128,6 @@ async def test_who_waits_for_a_connection_gives_up_in_time(wire: Wire) -> None:
         for one in held:
             one.cancel()
         await asyncio.gather(*held, return_exceptions=True)
-
-
-async def test_a_place_that_was_waited_for_is_not_lost_with_who_waited(wire: Wire) -> None:
-    """Given up in the very moment in which they get it: the next one has it."""
-    go = asyncio.Semaphore(0)
-
-    async def script(visit: Visit) -> None:
-        while True:
-            await visit.request()
-            await go.acquire()
-            await visit.say(answer())
-
-    async with raw(script) as server:
-        first = [asyncio.create_task(ask(wire, server.url)) for _ in range(4)]
-        await until(lambda: server.visits == 4)
-        for rounds in range(20):
-            gone, stays = (asyncio.create_task(ask(wire, server.url)) for _ in range(2))
-            await asyncio.sleep(0)
-            pool = wire._pools[next(iter(wire._pools))]
-            waiting = pool._waiting[0]
-            go.release()
-            await until(waiting.done)
-            gone.cancel()
-            go.release()
-            assert (await stays).status == 200, f"round {rounds}"
-            # One of the first four has its answer too, by now or soon; another takes its place.
-            done, _ = await asyncio.wait(first, timeout=0)
-            first = [one for one in first if one not in done]
-            while len(first) < 4:
-                first.append(asyncio.create_task(ask(wire, server.url)))
-            await until(lambda: pool._count == 4 and not pool._idle)
-        for one in first:
-            one.cancel()
-        await asyncio.gather(*first, return_exceptions=True)
-        await until(lambda: pool._count == 0)
 
 
 # --- what a server may do wrong -------------------------------------------------------------------------------
@@ -228,18 +192,20 @@ async def test_an_answer_may_come_byte_by_byte(wire: Wire) -> None:
 
 async def test_bytes_that_come_after_an_answer_close_the_connection(wire: Wire) -> None:
     """A second answer that nobody asked for is not kept for the next request."""
+    taken = asyncio.Event()
 
     async def script(visit: Visit) -> None:
         if visit.number > 1:
             await never_another_s(visit)
         await visit.request()
         await visit.say(answer())
-        await asyncio.sleep(0.01)
+        await taken.wait()
         await visit.say(answer(b'"stolen"'))
         await visit.gone()
 
     async with raw(script) as server:
         assert (await ask(wire, server.url)).body == BODY
+        taken.set()
         await until(lambda: server.open == 0)
         assert (await ask(wire, server.url)).body == b'"second"'
 
@@ -264,7 +230,6 @@ async def test_an_answer_before_the_request_was_whole_ends_the_connection(wire: 
             await never_another_s(visit)
         await visit.reader.readuntil(b"\r\n\r\n")
         await visit.say(answer(b"{}", status=b"413 Too Large"))
-        await asyncio.sleep(0.05)
         await visit.gone()
 
     async with raw(script) as server:
@@ -409,14 +374,6 @@ async def _answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
         await again_and_again(Visit(1, reader, writer))
     except (asyncio.IncompleteReadError, OSError):
         writer.close()
-
-
-async def test_old_idle_connections_are_closed(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with raw(again_and_again) as server:
-        await asyncio.gather(*(ask(wire, server.url) for _ in range(4)))
-        monkeypatch.setattr("staffgate.client.pool._KEPT", -1.0)
-        await ask(wire, server.url)
-        await until(lambda: server.open == 0)
 
 
 async def test_who_is_not_there_is_away(wire: Wire) -> None:
