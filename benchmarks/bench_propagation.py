@@ -215,7 +215,8 @@ async def measure(pace: float, seconds: float, organisations: int, people: int) 
             sys.executable, "-m", "benchmarks.product", url, fleet.rabbitmq.url, fleet.product,
             stdin=PIPE, stdout=PIPE, cwd=ROOT, limit=1 << 26,
         )  # fmt: skip
-        assert product.stdin is not None and product.stdout is not None
+        assert product.stdin is not None
+        assert product.stdout is not None
         await product.stdout.readline()
         load = Load(doors, order, product.stdin)
         pids = {
@@ -235,7 +236,7 @@ async def measure(pace: float, seconds: float, organisations: int, people: int) 
         cpu = {name: at[name] - before[name] for name in at}
         product.stdin.close()
         seen = msgspec.json.decode(await product.stdout.readline(), type=Seen)
-        await product.wait()
+        await asyncio.wait_for(product.wait(), 10)
         fleet.replicas[0].stop(patience=5)
         noted = msgspec.json.decode(fleet.moments.read_bytes(), type=dict[str, list[tuple[str, int, float]]])
     committed, published = (

@@ -52,6 +52,6 @@ def _write(file: Path) -> None:
 
 if __name__ == "__main__":
     atexit.register(_write, Path(sys.argv.pop(1)))
-    Mirror.changed = _note_commit  # type: ignore[method-assign]
-    RabbitBus.publish = _note_publish  # type: ignore[method-assign]
+    Mirror.changed = _note_commit  # type: ignore[assignment,method-assign]
+    RabbitBus.publish = _note_publish  # type: ignore[assignment,method-assign]
     main("authz", Settings, build)

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from deploy.local.ports import HOST
 
@@ -60,8 +61,7 @@ class _Line(asyncio.Protocol):
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one, and says that it is not
 
     def connection_lost(self, _fault: Exception | None) -> None:
         self.closed = True
@@ -81,5 +81,7 @@ class _Line(asyncio.Protocol):
             took = (time.perf_counter() - self._due.popleft()) * 1e6
             if head.startswith(b"http/1.1 200"):
                 self._outcome.took.append(took)
+            else:
+                self._outcome.failed += 1
             got = got[whole:]
         self._got = got

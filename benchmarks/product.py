@@ -25,6 +25,7 @@ from staffgate.contracts.envelope import decode, open_envelope
 from staffgate.replica import Replica
 
 PACE = 0.001  # seconds between an answer and the next question
+PATIENCE = 5.0  # seconds for what is not answered so at the end of the input
 ACTION, TYPE = "sms.send", "inbox"
 
 
@@ -55,8 +56,8 @@ def observe(seen: Seen) -> list[tuple[bytes, float]]:
         seen.loaded.append((str(staff), began, time.monotonic()))
         return found
 
-    Replica.heard = note_heard  # type: ignore[method-assign]
-    AuthzClient.standing = note_standing  # type: ignore[method-assign]
+    Replica.heard = note_heard  # type: ignore[assignment,method-assign]
+    AuthzClient.standing = note_standing  # type: ignore[assignment,method-assign]
     return heard
 
 
@@ -77,8 +78,8 @@ async def main(authz_url: str, amqp_url: str, access: str) -> None:
     async with (
         aiohttp.ClientSession() as session,
         Replica(session, authz_url, token, amqp_url=amqp_url) as replica,
-        asyncio.TaskGroup() as probes,
     ):
+        probes: set[asyncio.Task[None]] = set()
 
         async def probe(number: int, staff: UUID, item: str, wanted: bool) -> None:
             while True:
@@ -93,7 +94,13 @@ async def main(authz_url: str, amqp_url: str, access: str) -> None:
         print("ready", flush=True)
         async for line in lines():
             number, staff, item, wanted = line.split()
-            probes.create_task(probe(int(number), UUID(staff), item, wanted == "yes"))
+            task = asyncio.create_task(probe(int(number), UUID(staff), item, wanted == "yes"))
+            probes.add(task)
+            task.add_done_callback(probes.discard)
+        if probes:
+            await asyncio.wait(probes, timeout=PATIENCE)
+        for task in probes:
+            task.cancel()
     stats = replica.stats
     seen.loads, seen.remote = stats.mirror.loads, stats.asked
     seen.invalidated, seen.gaps = stats.mirror.invalidated, stats.mirror.gaps

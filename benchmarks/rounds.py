@@ -140,7 +140,8 @@ def _quiet(target: Target, seconds: float, used: Callable[[], Iterable[float]], 
         before, began = sum(used()), time.perf_counter()
         sample = target.run(seconds)
         foreign = sum(used()) - before - sample.cpu_seconds - sample.load_seconds
-        disturbed = max(0.0, foreign / (time.perf_counter() - began))
+        whole = max(sample.seconds, time.perf_counter() - began)  # with what it took to get ready
+        disturbed = max(0.0, foreign / whole)
         if best is None or disturbed < best[1]:
             best = sample, disturbed
         if disturbed <= NOISE:

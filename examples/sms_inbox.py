@@ -6,6 +6,7 @@ RabbitMQ where there is an AMQP_URL, and over authz's event stream otherwise. Th
 
 import os
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from staffgate.decision import Columns
 from staffgate.guard import STAFF, Guard
 from staffgate.replica import Replica
 from staffgate.sessions import Sessions
+from staffgate.stream import Stream
 
 # What can be permitted here. Whatever is changed in it takes a higher version.
 MANIFEST = Manifest(
@@ -33,8 +35,7 @@ MANIFEST = Manifest(
 TABLE = """CREATE TABLE IF NOT EXISTS message (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, org uuid NOT NULL, inbox text NOT NULL,
     number text NOT NULL, text text NOT NULL)"""
-# What the row filter asks of a row: which inbox it is in. Whose an inbox is, the registry knows.
-MESSAGE = Columns(id="inbox", owner=None, team=None)
+MESSAGE = Columns(id="inbox", owner=None, team=None)  # a row is as its inbox is, which the registry knows
 INBOX = ("inbox", "{inbox}")  # what most requests are about: the inbox in their path
 AT_INBOX = "/inboxes/{inbox:[a-z0-9-]{1,64}}"
 
@@ -63,7 +64,6 @@ def routes(guard: Guard, authz: Replica, db: asyncpg.Pool) -> web.RouteTableDef:
     @routes.put(AT_INBOX)
     @guard.requires("sms.create", resource=("section", "sms"))
     async def register(request: web.Request) -> web.Response:
-        """Make an inbox known, so that permissions can name it."""
         id, new = request.match_info["inbox"], await body(request, NewInbox)
         await authz.client.register(request[STAFF].org, "inbox", id, section="sms", label=new.label, owner=new.owner)
         return web.json_response({"id": id, "label": new.label})
@@ -86,7 +86,7 @@ def routes(guard: Guard, authz: Replica, db: asyncpg.Pool) -> web.RouteTableDef:
     @routes.post(AT_INBOX + "/messages")
     @guard.requires("sms.send", resource=INBOX)
     async def send(request: web.Request) -> web.Response:
-        new = await body(request, NewMessage)
+        new: NewMessage = await body(request, NewMessage)
         insert = "INSERT INTO message (org, inbox, number, text) VALUES ($1, $2, $3, $4) RETURNING id"
         id = await db.fetchval(insert, request[STAFF].org, request.match_info["inbox"], new.number, new.text)
         return web.json_response({"id": id}, status=201)
@@ -108,7 +108,7 @@ def routes(guard: Guard, authz: Replica, db: asyncpg.Pool) -> web.RouteTableDef:
         return web.json_response([dict(row) for row in await db.fetch(query, person.org, text, *values)])
 
     @routes.get(AT_INBOX + "/why")
-    @guard.signed_in
+    @guard.requires("sms.read", resource=INBOX)
     async def explain(request: web.Request) -> web.Response:
         """`?action=sms.send`: why one may, or may not."""
         inbox, action = request.match_info["inbox"], request.query.get("action", "sms.read")
@@ -118,7 +118,6 @@ def routes(guard: Guard, authz: Replica, db: asyncpg.Pool) -> web.RouteTableDef:
     @routes.get("/metrics")
     @guard.public
     async def metrics(_request: web.Request) -> web.Response:
-        """For Prometheus: among others, how long ago it was last certain that no change was missed."""
         return web.Response(text=authz.metrics(), content_type="text/plain")
 
     return routes
@@ -129,9 +128,11 @@ async def application() -> web.Application:
     db = await stack.enter_async_context(asyncpg.create_pool(env["DATABASE_URL"]))
     session = await stack.enter_async_context(ClientSession())
     identity = IdentityClient(session, env["IDENTITY_URL"], "sms", env["CLIENT_SECRET"])
-    sessions = await stack.enter_async_context(Sessions(identity, env["IDENTITY_URL"], amqp_url=amqp))
+    stream = partial(Stream, session, env["AUTHZ_URL"], identity.token)
+    sessions = Sessions(identity, env["IDENTITY_URL"], amqp_url=amqp, stream=stream)
     authz = Replica(session, env["AUTHZ_URL"], identity.token, amqp_url=amqp, stream=not amqp)
-    await stack.enter_async_context(authz)
+    for one in (sessions, authz):
+        await stack.enter_async_context(one)
     await db.execute(TABLE)
     try:
         await authz.client.publish(MANIFEST)

@@ -8,6 +8,8 @@ import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from staffgate.trace import current
+
 _FORMAT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
 
 
@@ -21,7 +23,7 @@ class Source:
 
 NOWHERE = Source("", "")
 _source: ContextVar[Source] = ContextVar("source", default=NOWHERE)
-_current: ContextVar[str] = ContextVar("traceparent", default="")
+_current = current  # the SDK's: what a service asks of another belongs to the trace of its request
 
 
 def begin(traceparent: str | None = None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -50,6 +51,7 @@ class Worker(msgspec.Struct, frozen=True):
     def _outlive_nobody(self) -> None:
         with suppress(OSError):
             self.line.recv(1)
+        shutil.rmtree(self.folder, ignore_errors=True)  # the keeper can't any more
         os.kill(os.getpid(), signal.SIGTERM)
         threading.Event().wait(PATIENCE)
         os._exit(1)

@@ -14,7 +14,7 @@ from deploy.local.options import ROOT
 Stage = tuple[str, list[str]]
 _AT_ONCE = 2  # of all tests: each half has a PostgreSQL and a RabbitMQ of its own. More would only share the cores
 _SIDES = ("inprocess", "http")  # the benchmarks that run ours beside others
-_CHECKED = ("sdk", "shared", "services", "deploy")
+_CHECKED = ("sdk", "shared", "services", "deploy", "examples")
 
 LINT: list[Stage] = [
     ("style (ruff check)", ["-m", "ruff", "check"]),

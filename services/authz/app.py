@@ -62,6 +62,7 @@ from staffgate.contracts.authz import Heartbeat
 from staffgate.contracts.catalogue import CataloguePublished
 from staffgate.contracts.decisions import Metadata
 from staffgate.mirror import Mirror
+from staffgate.standings import carried
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -133,6 +134,7 @@ def _mirror(settings: Settings, db: Database, catalogues: Catalogues) -> Mirror:
         db.clock.seconds,
         size=settings.cache_size,
         bound=settings.staleness_seconds,
+        carried=carried,
     )
     catalogues.tell(mirror.replace)
     return mirror

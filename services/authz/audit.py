@@ -32,17 +32,15 @@ def named(change: Change) -> Iterator[UUID]:
         yield from staff
 
 
-async def note_made(work: Work, ip: str, changes: Sequence[Change], revision: int) -> None:
+def made(work: Work, ip: str, changes: Sequence[Change]) -> list[AuditRow]:
     """What altered nothing is left out. `people` are those whose permissions it touched."""
     touched = sorted(work.affected)[:_MOST_PEOPLE]
+    rows = []
     for change, outcome in zip(changes, work.outcomes, strict=True):
         if outcome.before != outcome.after:
-            people = sorted({*named(change)}) or touched
-            row = _row(work.tx, work.caller, ip, change, people)
-            row = msgspec.structs.replace(
-                row, before=_json(outcome.before), after=_json(outcome.after), revision=revision
-            )
-            await store.add_entry(work.tx, work.org, row)
+            row = _row(work.tx, work.caller, ip, change, sorted({*named(change)}) or touched)
+            rows.append(msgspec.structs.replace(row, before=_json(outcome.before), after=_json(outcome.after)))
+    return rows
 
 
 async def note_refused(tx: Tx, caller: Person, ip: str, changes: Sequence[Change], refusal: str) -> None:

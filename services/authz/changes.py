@@ -7,7 +7,8 @@ denial that goes, a team that moves) is handed out just like a grant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from services.authz.facts import dossiers_of
 from services.authz.store import revisions as revision_store
 from services.authz.store import subjects as subject_store
 from services.authz.work import Work, begin, etag_of
-from shared.db import Database, Tx
+from shared.db import Database
 from shared.errors import Forbidden, NotFound, Refusal, Unavailable
 from shared.preconditions import require_match
 from staffgate.contracts.administration import Made, Outcome, Preview
@@ -99,8 +100,8 @@ class Changes:
     async def _made(
         self, caller: Person, ip: str, changes: Sequence[Change], if_match: str | None, progress: _Progress
     ) -> tuple[Made, str | None, list[UUID] | None]:
-        async with self._db.begin(caller.org) as tx:
-            work = await self._work(tx, caller)
+        async with self._held(caller, changes) as work:
+            tx = work.tx
             if if_match is not None:
                 await _compare(work, changes[0], if_match)
             await _apply(work, changes, progress)
@@ -109,16 +110,15 @@ class Changes:
             people: list[UUID] | None = []
             if any(outcome.before != outcome.after for outcome in work.outcomes):
                 people = _people(work)
-                revision = await revisions.raised(tx, caller.org, people)
+                entries = audit.made(work, ip, changes)
+                revision = await revisions.raised(tx, caller.org, people, entries=entries, standings=True)
                 await placements.tell(tx, caller.org, work.renamed, revision)
-                await audit.note_made(work, ip, changes, revision)
             etag = None if if_match is None else await _etag_after(work, changes[0])
         return Made(outcomes=work.outcomes, revision=revision), etag, people
 
     async def _tried(self, caller: Person, changes: Sequence[Change]) -> Preview:
         try:
-            async with self._db.begin(caller.org) as tx:
-                work = await self._work(tx, caller)
+            async with self._held(caller, changes) as work:
                 await _apply(work, changes, _Progress(changes), shown=True)
                 await delegation.judge(work)
                 people = await delegation.differences(work)
@@ -126,9 +126,11 @@ class Changes:
         except _Undone as undone:
             return undone.preview
 
-    async def _work(self, tx: Tx, caller: Person) -> Work:
-        await revision_store.lock_revision(tx, caller.org)
-        return await begin(tx, caller, self._catalogue())
+    @asynccontextmanager
+    async def _held(self, caller: Person, changes: Sequence[Change]) -> AsyncIterator[Work]:
+        """A transaction that holds the organisation, with what is known of those whom the changes name."""
+        async with self._db.begin(caller.org, first=revision_store.hold(caller.org)) as tx:
+            yield await begin(tx, caller, self._catalogue(), _named(caller, changes))
 
     async def _note_refused(self, caller: Person, ip: str, changes: Sequence[Change], refusal: Refusal) -> None:
         """In a transaction of its own: the one of the changes is undone."""
@@ -160,6 +162,7 @@ async def _remember(work: Work, affected: Collection[UUID] | None, *, judged: bo
     if shown and affected is None:
         affected = await subject_store.everybody(work.tx, work.org, _MOST_COMPARED + 1)
     if shown or (judged and not work.has_all):
+        work.before |= {id: work.known[id] for id in affected or () if id not in work.before and work.knows(id)}
         missing = set(affected or ()) - work.before.keys()
         if len(missing) + len(work.before) > _MOST_COMPARED:
             detail = f"This concerns more than {_MOST_COMPARED} people; an owner or administrator makes it, unseen."

@@ -1,9 +1,12 @@
-"""What is known of people at a revision, read from the database: the same number of queries for one and for many."""
+"""What is known of people at a revision, read from the database: one query for one and for many."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
+from operator import attrgetter
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -11,16 +14,13 @@ import msgspec
 from services.authz.store import access as access_store
 from services.authz.store import assignments as assignment_store
 from services.authz.store import dossiers as dossier_store
-from services.authz.store import organisations as organisation_store
-from services.authz.store import roles as role_store
-from services.authz.store import teams as team_store
 from shared.db import Tx
 from staffgate.contracts.authz import Role
 from staffgate.decision import Facts
 from staffgate.decision.builtin import BUILT_IN
 from staffgate.decision.model import Holding, Organisation, ProductAccess
 
-_contracts = msgspec.json.Decoder(dict[str, tuple[str, ...]])
+Row = TypeVar("Row")
 
 
 class Dossier(msgspec.Struct, frozen=True):
@@ -49,38 +49,44 @@ class Dossier(msgspec.Struct, frozen=True):
 async def dossiers_of(tx: Tx, org: UUID, staff: Collection[UUID]) -> dict[UUID, Dossier]:
     """Those of them who are in the organisation.
 
-    The revision first: in a REPEATABLE READ transaction all of it is of one moment, in any other the organisation has
-    to be held (lock_revision).
+    The revision comes with them, and all of it is of one moment.
     """
-    common = await organisation_store.organisation(tx, org)
-    rows = await dossier_store.dossiers(tx, org, staff) if common else []
-    if common is None or not rows:
+    found = await dossier_store.dossiers(tx, org, staff)
+    if found is None:
         return {}
-    read = [(row, row.read()) for row in rows]
-    roles = await _roles(tx, org, {held.role for _, rules in read for held in rules.held})
-    branches = await _branches(tx, org, {row.team for row in rows if row.team})
-    organisation = Organisation(_contracts.decode(common.contracts), tuple(common.tenants))
-    found = {}
-    for row, rules in read:
-        mine = [held for held in rules.held if held.role in roles]
+    roles = BUILT_IN | {role.id: role for role in found.roles}
+    branches = {row.team: tuple(str(team) for team in row.below) for row in found.branches}  # one tuple a team
+    organisation = Organisation(found.contracts, found.tenants)
+    grants = _by(attrgetter("staff"), found.grants)
+    access = _by(attrgetter("staff"), found.access)
+    held = _by(attrgetter("holder"), (held for held in found.held if held.role in roles))
+    dossiers = {}
+    for row in found.people:
         facts = Facts(
             staff=row.staff,
-            revision=common.revision,
-            org_active=not common.closed,
+            revision=found.revision,
+            org_active=not found.closed,
             type=row.type,
             status=row.status,
             default_level=row.default_level,
             route_anywhere=row.route_anywhere,
-            grants=tuple(grant.grant for grant in rules.grants),
-            access=tuple(_access(level) for level in rules.access),
-            roles=tuple(_holding(held, roles[held.role]) for held in mine),
+            grants=tuple(grant.grant for grant in grants[row.staff]),
+            access=tuple(_access(level) for level in access[row.staff]),
+            roles=tuple(_holding(one, roles[one.role]) for one in held[row.staff]),
             team=None if row.team is None else str(row.team),
             teams=() if row.team is None else branches[row.team],
             tenants=row.tenants,
             subscribers=row.subscribers,
             organisation=organisation,
         )
-        found[row.staff] = Dossier(facts, {held.id: held.expires_at for held in mine if held.expires_at})
+        dossiers[row.staff] = Dossier(facts, {one.id: one.expires_at for one in held[row.staff] if one.expires_at})
+    return dossiers
+
+
+def _by(key: Callable[[Row], UUID], rows: Iterable[Row]) -> Mapping[UUID, list[Row]]:
+    found: dict[UUID, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[key(row)].append(row)
     return found
 
 
@@ -105,17 +111,6 @@ async def facts_until_of_many(
     """The same for those of them who are in the organisation."""
     dossiers = await dossiers_of(tx, org, staff)
     return {id: (one.at(now), min(one.moments(now), default=None)) for id, one in dossiers.items()}
-
-
-async def _roles(tx: Tx, org: UUID, ids: set[str]) -> dict[str, Role]:
-    custom = ids - BUILT_IN.keys()
-    return {**BUILT_IN, **(await role_store.roles_of(tx, org, custom) if custom else {})}
-
-
-async def _branches(tx: Tx, org: UUID, teams: set[UUID]) -> dict[UUID, tuple[str, ...]]:
-    """One tuple a team, whoever is in it."""
-    rows = await team_store.branches(tx, org, teams)
-    return {row.team: tuple(str(team) for team in row.below) for row in rows}
 
 
 def _access(row: access_store.AccessRow) -> ProductAccess:

@@ -63,6 +63,11 @@ async def _stored(work: Work, staff: UUID) -> list[Grant]:
     return [row.grant for row in await store.grants_of(work.tx, work.org, [staff])]
 
 
+async def _known(work: Work, staff: UUID) -> list[Grant]:
+    """The same for a change that sets or removes one: nothing else of it has altered any."""
+    return [*work.known[staff].everything.grants] if work.knows(staff) else await _stored(work, staff)
+
+
 def _by_present_names(work: Work, found: list[Grant]) -> list[Grant]:
     """Those that have not expired, by the names of today, whichever they are stored by."""
     live = [grant for grant in found if grant.expires_at is None or grant.expires_at > work.now]
@@ -128,13 +133,12 @@ async def _shown_page(work: Work, change: SetSection) -> SectionView:
 async def _set(work: Work, change: SetGrant) -> Result:
     """One target has one grant. The same level again changes nothing."""
     target = await naming.target(work, change.target)
-    return await _put(work, change.staff, Grant(
+    return await _put(work, change.staff, await _known(work, change.staff), Grant(
         id=work.tx.database.ids.uuid(), target=target, level=change.level, expires_at=naming.end(work, change.expires_at)
     ))  # fmt: skip
 
 
-async def _put(work: Work, staff: UUID, wanted: Grant) -> tuple[Grant | None, Grant]:
-    stored = await _stored(work, staff)
+async def _put(work: Work, staff: UUID, stored: list[Grant], wanted: Grant) -> tuple[Grant | None, Grant]:
     present = next((grant for grant in _by_present_names(work, stored) if grant.target == wanted.target), None)
     if present is not None and (present.level, present.expires_at) == (wanted.level, wanted.expires_at):
         return present, present
@@ -167,7 +171,8 @@ async def _claim(work: Work, staff: UUID, wanted: Grant) -> Pair:
 
 async def _remove(work: Work, change: RemoveGrant) -> Result:
     """What the person may do on the target is from now on what the rest of their permissions say."""
-    found = next((grant for grant in await _live(work, change.staff) if grant.id == change.grant), None)
+    live = _by_present_names(work, await _known(work, change.staff))
+    found = next((grant for grant in live if grant.id == change.grant), None)
     if found is None:
         raise NotFound("not_found", "There is no such grant.")
     await store.remove_grants(work.tx, work.org, change.staff, [found.id])
@@ -191,7 +196,7 @@ async def _set_page(work: Work, change: SetSection) -> Result:
     ]
     await store.remove_grants(work.tx, work.org, change.staff, gone)
     for grant in wanted:
-        await _put(work, change.staff, grant)
+        await _put(work, change.staff, await _stored(work, change.staff), grant)
     return before, await _section(work, change.staff, change.section)
 
 

@@ -24,9 +24,11 @@ from staffgate.contracts.administration import Outcome
 from staffgate.contracts.caller import Person, StaffType
 from staffgate.contracts.changes import Change
 from staffgate.contracts.identity import StaffStatus
-from staffgate.decision import Catalogue, Question, Snapshot, decide, resolve
+from staffgate.decision import Catalogue, Facts, Question, Snapshot, decide, resolve
 
 C = TypeVar("C")
+
+_FEW = 20  # people whom a request names: they are read together with whoever asks
 
 # On whose rows an action of a section of System [CORE] is asked: the item type that the section holds. A person's
 # permissions and account are rows of theirs, so the engine's own rule for rows says who may touch them (section 6, 1).
@@ -41,7 +43,7 @@ _ROWS = {
 
 @dataclass
 class Work:
-    """One request's. `affected` are those whose facts may be others afterwards, `renamed` those of whom other names of
+    """One request's. `known` are those whom it names, as they were before it. `affected` are those whose facts may be others afterwards, `renamed` those of whom other names of
     roles and teams are shown; `claims` is what is handed out as such: pairs of dossiers without it and with it."""
 
     tx: Tx
@@ -50,6 +52,7 @@ class Work:
     now: datetime
     dossier: Dossier
     giver: Snapshot
+    known: dict[UUID, Dossier] = field(default_factory=dict)
     before: dict[UUID, Dossier] = field(default_factory=dict)
     claims: list[tuple[Dossier, Dossier]] = field(default_factory=list)
     affected: set[UUID] = field(default_factory=set)
@@ -89,7 +92,7 @@ class Work:
 
     async def people(self, action: str, staff: Collection[UUID], **context: str | None) -> dict[UUID, SubjectRow]:
         """These people, over whose rows the action is required. Raises NotArrived."""
-        rows = {row.staff: row for row in await subject_store.subjects(self.tx, self.org, staff)}
+        rows = {row.staff: row for row in await self._rows(staff)}
         for id in staff:
             row = rows.get(id)
             team = str(row.team) if row and row.team else None
@@ -97,6 +100,16 @@ class Work:
         if len(rows) < len(set(staff)):
             raise NotArrived(NotFound("not_found", "There is nobody of that id in your organisation."))
         return rows
+
+    def knows(self, staff: UUID) -> bool:
+        """Is what is known of them still what is there?"""
+        return staff in self.known and not self.outcomes
+
+    async def _rows(self, staff: Collection[UUID]) -> list[SubjectRow]:
+        if not all(self.knows(id) for id in staff):
+            return await subject_store.subjects(self.tx, self.org, staff)
+        found = (self.known[id].everything for id in staff)
+        return [_row(facts) for facts in found if facts.status is not StaffStatus.DELETED]
 
     async def renew(self) -> None:
         """After a change that gives nobody anything: the contracts, tenants and teams that there are now. The giver's
@@ -107,9 +120,10 @@ class Work:
         self.giver = resolve(self.dossier.at(self.now), self.catalogue)
 
 
-async def begin(tx: Tx, caller: Person, catalogue: Catalogue) -> Work:
-    """Raises NotArrived."""
-    dossier = (await dossiers_of(tx, caller.org, [caller.staff])).get(caller.staff)
+async def begin(tx: Tx, caller: Person, catalogue: Catalogue, named: Collection[UUID] = ()) -> Work:
+    """With what is known of these people, where they are few. Raises NotArrived."""
+    known = await dossiers_of(tx, caller.org, {caller.staff, *(named if len(named) <= _FEW else ())})
+    dossier = known.get(caller.staff)
     if dossier is None or dossier.everything.status is StaffStatus.INVITED:
         # identity let them in, so they are active; only we have not heard of it yet.
         raise NotArrived(Unavailable("account_unknown", "Your account is not known here yet; try again."))
@@ -117,7 +131,20 @@ async def begin(tx: Tx, caller: Person, catalogue: Catalogue) -> Work:
     giver = resolve(dossier.at(now), catalogue)
     if giver.closed is not None:
         raise Forbidden("not_permitted", "Your account is not active.")
-    return Work(tx, caller, catalogue, now, dossier, giver)
+    return Work(tx, caller, catalogue, now, dossier, giver, known)
+
+
+def _row(facts: Facts) -> SubjectRow:
+    return SubjectRow(
+        staff=facts.staff,
+        type=facts.type,
+        status=facts.status,
+        default_level=facts.default_level,
+        route_anywhere=facts.route_anywhere,
+        team=None if facts.team is None else UUID(facts.team),
+        tenants=facts.tenants,
+        subscribers=facts.subscribers,
+    )
 
 
 # --- kinds of change ------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 State-based: whatever is not marked published is published, so a transaction that commits late is late and never
 skipped. One relay at a time, by advisory lock, keeps the order of each aggregate. A crash between publishing and
-marking publishes twice; every consumer can bear that.
+marking publishes twice; every consumer can bear that, so marks are written together, a little later, and nobody waits
+for the disk with them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,8 @@ from shared.db.pool import AWAY, Tx
 from staffgate.contracts.event import Event
 
 BATCH = 100
+_UNDER_WAY = 200  # events that the bus has not confirmed yet: what is urgent stands behind no more than these
+_MARK = 0.05  # seconds between two writings of marks
 _LOCK = 7_264_002
 _POLL = 0.5  # seconds: a wake-up may be lost with its connection; this bounds what that costs
 _KEEP_OUTBOX = timedelta(days=7)
@@ -84,7 +87,8 @@ class Relay:
 
     async def _connect_and_serve(self) -> None:
         # A leader that is frozen or cut off would keep the lock for as long as the server believes in its connection: hours.
-        settings = {"idle_session_timeout": "10000"}
+        # A mark that a crash of the server takes back is an event that is published twice.
+        settings = {"idle_session_timeout": "10000", "synchronous_commit": "off"}
         connection = await asyncpg.connect(self._url, timeout=5, command_timeout=10, server_settings=settings)
         try:
             await self._serve(connection)
@@ -98,15 +102,16 @@ class Relay:
         self.leading = not self._stopping
         swept = float("-inf")
         loop = asyncio.get_running_loop()
-        while not self._stopping:
-            if loop.time() - swept > _SWEEP_EVERY:
-                await self._sweep(connection)
-                swept = loop.time()
-            self._wake.clear()
-            if await self._carry(connection) < BATCH:
-                await self._woken(_POLL)
-        if self.leading:
-            await self._carry(connection)
+        async with _Carriage(connection, self._bus, self._clock) as carriage:
+            while not self._stopping:
+                if loop.time() - swept > _SWEEP_EVERY:
+                    await self._sweep(connection)
+                    swept = loop.time()
+                self._wake.clear()
+                if not await carriage.go():
+                    await self._woken(_MARK if carriage.busy else _POLL)
+            if self.leading:
+                await carriage.finish()
 
     async def _stand_by(self, connection: asyncpg.Connection[Any]) -> None:
         """Wait to become the one that carries. Until then, tell that one of every commit here.
@@ -120,33 +125,108 @@ class Relay:
 
     async def _woken(self, timeout: float) -> bool:
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
         except TimeoutError:
             return False
         return True
-
-    async def _carry(self, connection: asyncpg.Connection[Any]) -> int:
-        """Publish one batch and mark what the bus confirmed; the number confirmed, or less than BATCH when there is a fault."""
-        rows = await connection.fetch(
-            "SELECT id, event_id, type, body, created_at FROM outbox WHERE published_at IS NULL"
-            " ORDER BY urgent DESC, id LIMIT $1",
-            BATCH,
-        )
-        oldest_seconds.set((self._clock.now() - rows[0]["created_at"]).total_seconds() if rows else 0)
-        if not rows:
-            return 0
-        messages = [Message(id=str(row["event_id"]), type=row["type"], body=row["body"]) for row in rows]
-        confirmed = [row["id"] for row, safe in zip(rows, await self._bus.publish(messages), strict=True) if safe]
-        await connection.execute("UPDATE outbox SET published_at = $2 WHERE id = ANY($1)", confirmed, self._clock.now())
-        published_total.inc(len(confirmed))
-        if len(confirmed) < len(rows):
-            log.warning("outbox.unconfirmed", waiting=len(rows) - len(confirmed))
-        return len(confirmed)
 
     async def _sweep(self, connection: asyncpg.Connection[Any]) -> None:
         now = self._clock.now()
         await connection.execute("DELETE FROM outbox WHERE published_at < $1", now - _KEEP_OUTBOX)
         await connection.execute("DELETE FROM inbox WHERE received_at < $1", now - _KEEP_INBOX)
+
+
+class _Carriage:
+    """What the one that carries has under way: handed to the bus, and not yet marked."""
+
+    def __init__(self, connection: asyncpg.Connection[Any], bus: Bus, clock: Clock) -> None:
+        self._connection = connection
+        self._bus = bus
+        self._clock = clock
+        self._under_way: dict[int, datetime] = {}  # by id: since when it waits
+        self._confirmed: list[int] = []
+        self._sendings: set[asyncio.Task[None]] = set()
+        self._marked = 0.0
+        self._refused = False
+
+    async def __aenter__(self) -> _Carriage:
+        return self
+
+    async def __aexit__(self, *_fault: object) -> None:
+        """Whatever is not marked by now is published again."""
+        for sending in self._sendings:
+            sending.cancel()
+        if self._sendings:
+            await asyncio.wait(self._sendings)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._under_way)
+
+    async def go(self) -> bool:
+        """Hand what is new to the bus, without waiting for what was handed to it before; True where there is more.
+
+        What the bus refused goes before all that is newer, so that comes to an end first.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._confirmed and (now - self._marked >= _MARK or len(self._confirmed) >= BATCH):
+            await self._mark(now)
+        if len(self._under_way) - len(self._confirmed) > _UNDER_WAY - BATCH:
+            await self._settled(asyncio.FIRST_COMPLETED)
+        refused = self._refused
+        if refused:
+            await self._settled(asyncio.ALL_COMPLETED)
+            self._refused = False
+        rows = await self._connection.fetch(
+            "SELECT id, event_id, type, body, created_at FROM outbox WHERE published_at IS NULL AND id <> ALL($2)"
+            " ORDER BY urgent DESC, id LIMIT $1",
+            BATCH, [*self._under_way],
+        )  # fmt: skip
+        self._under_way |= {row["id"]: row["created_at"] for row in rows}
+        oldest = min((self._under_way[id] for id in self._under_way.keys() - {*self._confirmed}), default=None)
+        oldest_seconds.set(0 if oldest is None else (self._clock.now() - oldest).total_seconds())
+        if rows:
+            sending = asyncio.create_task(self._send(rows), name="relay.sending")
+            self._sendings.add(sending)
+            sending.add_done_callback(self._sendings.discard)
+        return len(rows) == BATCH and not refused
+
+    async def finish(self) -> None:
+        """All that there is, and all of it marked."""
+        while await self.go():
+            pass
+        await self._settled(asyncio.ALL_COMPLETED)
+        await self._mark(0.0)
+
+    async def _send(self, rows: Sequence[Any]) -> None:
+        messages = [Message(id=str(row["event_id"]), type=row["type"], body=row["body"]) for row in rows]
+        safe: list[bool] = []
+        try:
+            safe = await self._bus.publish(messages)
+        except Exception:
+            log.exception("outbox.failed")
+        finally:  # whatever it was: what is left among those under way is never taken again
+            ids = [row["id"] for row in rows]
+            confirmed = [id for id, one in zip(ids, safe, strict=False) if one]
+            self._confirmed += confirmed
+            for id in {*ids} - {*confirmed}:
+                del self._under_way[id]
+        published_total.inc(len(confirmed))
+        if len(confirmed) < len(rows):
+            self._refused = True
+            log.warning("outbox.unconfirmed", waiting=len(rows) - len(confirmed))
+
+    async def _settled(self, when: str) -> None:
+        if self._sendings:
+            await asyncio.wait(self._sendings, return_when=when)
+
+    async def _mark(self, now: float) -> None:
+        marked, self._confirmed, self._marked = self._confirmed, [], now
+        sql = "UPDATE outbox SET published_at = $2 WHERE id = ANY($1)"
+        await self._connection.execute(sql, marked, self._clock.now())
+        for id in marked:
+            del self._under_way[id]
 
 
 async def _close(connection: asyncpg.Connection[Any]) -> None:

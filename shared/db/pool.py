@@ -135,10 +135,13 @@ class Database:
         self._pool = None
 
     @asynccontextmanager
-    async def begin(self, org: UUID, *, snapshot: bool = False) -> AsyncIterator[Tx]:
-        """A transaction inside one organisation; with `snapshot` it is REPEATABLE READ, READ ONLY."""
+    async def begin(self, org: UUID, *, snapshot: bool = False, first: str = "") -> AsyncIterator[Tx]:
+        """A transaction inside one organisation; with `snapshot` it is REPEATABLE READ, READ ONLY.
+
+        `first` is a statement of the store that goes along, where nobody needs what it answers: a lock.
+        """
         mode = " ISOLATION LEVEL REPEATABLE READ, READ ONLY" if snapshot else ""
-        async with self._transaction(f"BEGIN{mode}; SET LOCAL app.org = '{UUID(str(org))}'", org) as tx:
+        async with self._transaction(f"BEGIN{mode}; SET LOCAL app.org = '{UUID(str(org))}'; {first}", org) as tx:
             yield tx
 
     @asynccontextmanager
@@ -151,7 +154,7 @@ class Database:
     async def _transaction(self, begin: str, org: UUID | None) -> AsyncIterator[Tx]:
         try:
             async with self._acquire(5) as connection:
-                # One round trip for both statements; `begin` holds nothing but a UUID of ours.
+                # One round trip for all of it; `begin` holds nothing but a UUID of ours.
                 await connection.execute(begin)
                 tx = Tx(connection, org, self)
                 try:

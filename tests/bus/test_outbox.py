@@ -16,7 +16,7 @@ import pytest_asyncio
 import shared.bus
 from deploy.local.databases import Urls
 from shared.bus.consumer import Consumer
-from shared.bus.envelope import Envelope
+from shared.bus.envelope import Envelope, open_envelope
 from shared.bus.outbox import Relay, write_events
 from shared.bus.port import Message, Outcome, Queue
 from shared.clock import SystemClock
@@ -119,6 +119,105 @@ async def test_what_is_urgent_goes_before_what_waits(urls: Urls, stack: AsyncExi
     await until(lambda: len(bus.got) >= 301)
     types = [message.type for message in bus.got[-301:]]
     assert types.index(SessionsEnded.type) < 200, "after the batch that was under way at most"
+
+
+class Slow(Recorder):
+    """A bus that confirms what it has been given when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.confirmed = asyncio.Event()
+
+    async def publish(self, messages: list[Message]) -> list[bool]:
+        safe = await super().publish(messages)
+        await self.confirmed.wait()
+        return safe
+
+
+async def tell(db: Database, count: int) -> list[str]:
+    """So many events, one after the other; how they can be told apart."""
+    sent = [event() for _ in range(count)]
+    for told in sent:
+        async with db.begin(told.org) as tx:
+            await tx.emit(told)
+    return [str(told.org) for told in sent]
+
+
+def orgs(bus: Recorder) -> list[str]:
+    return [str(open_envelope(message.body).org) for message in bus.got]
+
+
+async def unmarked(urls: Urls) -> int:
+    connection = await asyncpg.connect(urls.owner)
+    try:
+        count: int = await connection.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+    finally:
+        await connection.close()
+    return count
+
+
+async def test_nothing_waits_until_what_was_before_it_is_confirmed(urls: Urls, stack: AsyncExitStack) -> None:
+    bus = Slow()
+    db, _ = await open_database(stack, urls, bus)
+    first = await tell(db, 1)
+    await until(lambda: orgs(bus) == first)
+    second = await tell(db, 1)
+    await until(lambda: orgs(bus) == first + second)
+    bus.confirmed.set()
+
+
+async def test_what_is_under_way_is_not_handed_over_again_and_is_marked_together(
+    urls: Urls, stack: AsyncExitStack
+) -> None:
+    bus = Slow()
+    db, relay = await open_database(stack, urls, bus)
+    sent = await tell(db, 5)
+    await until(lambda: orgs(bus) == sent)
+    bus.confirmed.set()
+    sent += await tell(db, 5)
+    async with asyncio.timeout(5):
+        while await unmarked(urls):
+            relay.wake()
+            await asyncio.sleep(0.01)
+    assert orgs(bus) == sent, "each once, and in order"
+
+
+async def test_what_was_refused_goes_before_what_is_newer(urls: Urls, stack: AsyncExitStack) -> None:
+    bus = Recorder()
+    bus.up = False
+    db, _ = await open_database(stack, urls, bus)
+    sent = await tell(db, 3)
+    bus.up = True
+    sent += await tell(db, 3)
+    await until(lambda: len(bus.got) >= 6)
+    assert orgs(bus) == sent
+
+
+async def test_a_bus_that_fails_in_a_way_that_nobody_knew_loses_nothing(urls: Urls, stack: AsyncExitStack) -> None:
+    bus = Recorder()
+    publish, failures = bus.publish, 2
+
+    async def failing(messages: list[Message]) -> list[bool]:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise (RuntimeError, asyncio.CancelledError)[failures]("whatever it was")
+        return await publish(messages)
+
+    bus.publish = failing  # type: ignore[method-assign]
+    db, _ = await open_database(stack, urls, bus)
+    sent = await tell(db, 1)
+    await until(lambda: orgs(bus) == sent)
+
+
+async def test_at_a_stop_all_is_carried_and_marked(urls: Urls) -> None:
+    bus = Recorder()
+    async with AsyncExitStack() as stack:
+        db, relay = await open_database(stack, urls, bus)
+        await until(lambda: relay.leading)
+        sent = await tell(db, 3)
+    assert orgs(bus) == sent
+    assert await unmarked(urls) == 0
 
 
 async def test_of_several_relays_one_carries_and_wakes_at_once_for_all(urls: Urls, stack: AsyncExitStack) -> None:

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "tutorial" / "first-hour.md",
+    ROOT / "docs" / "tutorial" / "your-first-product.md",
     *(ROOT / "docs" / "how-to" / f"{name}.md" for name in ("administer", "staff", "ask-authz", "filter-rows")),
 )
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -69,9 +70,11 @@ def adapted(script: str, platform: Platform, ours: dict[str, str]) -> str:
         "http://127.0.0.1:8101": platform.urls["identity"],
         "http://127.0.0.1:8102": platform.urls["authz"],
         "http://127.0.0.1:8105": platform.urls["mailbox"],
+        "127.0.0.1:8107": f"127.0.0.1:{platform.ports.postgres}",
         "8190": str(free_port()),
         "STATE=.state": f"STATE={platform.folder}",
         ".venv/bin/python": str(ROOT / ".venv/bin/python"),
+        "examples/": f"{ROOT}/examples/",
     }
     for old, new in (changes | ours).items():
         script = script.replace(old, new)

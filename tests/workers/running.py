@@ -39,6 +39,12 @@ class Running:
         return {int(pid) for pid in children.split() if is_running(int(pid))}
 
     @property
+    def folder(self) -> Path:
+        """Where the workers find each other."""
+        (found,) = {Path(f"/proc/{pid}/cmdline").read_text().split("\0")[-2] for pid in self.workers}
+        return Path(found)
+
+    @property
     def output(self) -> str:
         return self._log.read_text()
 

@@ -132,11 +132,14 @@ async def test_none_outlives_its_keeper(tmp_path: Path) -> None:
     async with running(tmp_path, 3, counts=tmp_path) as small:
         await small.ready(3)
         workers = small.workers
+        folder = small.folder
+        assert sorted(os.listdir(folder)) == ["1.sock", "2.sock", "3.sock"]
         begun = asyncio.create_task(small.ask("/slow?number=1&seconds=0.5", "POST"))
         await small.until(lambda: (tmp_path / "1.begun").exists())
         small.process.kill()
         assert (await begun)[0] == 200
         await small.until(lambda: not any(map(is_running, workers)))
+        assert not folder.exists()
 
 
 # --- what can't be -------------------------------------------------------------------------------------------

@@ -176,7 +176,8 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
 
 class PermissionsChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What these people may do has changed (everybody, where `people` is null), and the registered items of these types;
-    anything older is to be dropped."""
+    anything older is to be dropped. Of a few, `standings` says what replicas would be told about them at this revision
+    (GET /v1/replica/standings/{staff}), so that nobody has to ask."""
 
     type: ClassVar[str] = "authz.permissions.changed.v1"
 
@@ -184,6 +185,7 @@ class PermissionsChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     revision: int
     people: list[UUID] | None
     types: tuple[str, ...] = ()
+    standings: dict[UUID, msgspec.Raw] = msgspec.field(default_factory=dict)
 
     @property
     def sequence(self) -> int:

@@ -33,6 +33,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _envelope = msgspec.json.Decoder(Envelope)
+_types: dict[str, type[Event]] = {}
 
 
 def open_envelope(body: bytes) -> Envelope:
@@ -43,7 +44,12 @@ def open_envelope(body: bytes) -> Envelope:
 
 
 def decode(envelope: Envelope) -> Event:
-    kind = event_types().get(envelope.type)
+    kind = _types.get(envelope.type)
+    if kind is None:
+        _types.update(
+            event_types()
+        )  # walked once, and where a module was imported since: each walk took as long as the rest
+        kind = _types.get(envelope.type)
     if kind is None:
         raise Undecodable(f"unknown type {envelope.type}")
     try:

@@ -18,7 +18,7 @@ from staffgate.mirror.answers import Answer, Said, said
 from staffgate.mirror.asking import Asking, Missing, Used
 from staffgate.mirror.cache import Cache
 from staffgate.mirror.loads import Load, Loads
-from staffgate.mirror.parts import NOBODY, Key, Part, Registry, Resolve, Source, Standing
+from staffgate.mirror.parts import NOBODY, Carried, Key, Part, Registry, Resolve, Source, Standing, nothing
 from staffgate.mirror.pulse import Pulse
 from staffgate.mirror.stats import Stats
 
@@ -49,9 +49,12 @@ class Mirror:
         bound: float,
         patience: float = 1.0,
         answers: int = ANSWERS,
+        carried: Carried = nothing,
     ) -> None:
         """`now` is in seconds since 1970, `size` in people; `patience` is for announcements that a heartbeat overtook.
-        So many `answers` are remembered besides, some 400 bytes each."""
+        So many `answers` are remembered besides, some 400 bytes each. `carried` reads what an announcement says of
+        somebody."""
+        self._carried = carried
         self._source = source
         self._now = now
         self._cache = Cache(size, answers)
@@ -246,13 +249,23 @@ class Mirror:
     # --- being told -------------------------------------------------------------------------------------------
 
     def announced(self, event: PermissionsChanged) -> None:
-        """Where an announcement before this one is missing, everything of the organisation older than that one goes."""
-        org = event.org.int
+        """Where an announcement before this one is missing, everything of the organisation older than that one goes.
+
+        Who is remembered, and is told of in it, is remembered as they are now. Only where it is the next one: after one
+        that is missing, or behind a later one, what it says may not be right any more.
+        """
+        org, now = event.org.int, self._now()
+        follows = event.standings and self._cache.heard(org) == event.previous
+        renewed = [staff for staff in event.standings if self._cache.get(staff.int, now)] if follows else ()
         if self._cache.missed(org, event.previous, event.revision):
             self._gap(org, event.previous)
         keys = _keys(event.org, event.people, event.types)
         self._drop(org, keys, event.revision)
         self._loads.told(org, event.previous, event.revision, keys)
+        for staff in renewed:
+            standing = self._carried(event.standings[staff], self._resolve)
+            if standing is not None and standing.org == event.org and standing.revision == event.revision:
+                self._cache.put(staff.int, standing, event.revision)
 
     def changed(self, org: UUID, people: Collection[UUID] | None, types: Collection[str], revision: int) -> None:
         """This process committed a change, and does not wait for the bus to tell it so."""

@@ -48,6 +48,13 @@ Resolve = Callable[[Facts], Snapshot]
 NOBODY = Standing(UUID(int=0), stranger(0))
 
 
+Carried = Callable[[msgspec.Raw, Resolve], Standing | None]
+
+
+def nothing(_standing: msgspec.Raw, _resolve: Resolve) -> None:
+    """Of who is told of in an announcement: they are loaded when they are next asked about."""
+
+
 class Source(Protocol):
     """Where parts are loaded from.
 

@@ -23,6 +23,7 @@ from staffgate.decision.actions import VIEW
 from staffgate.decision.catalogue import LOGIN
 from staffgate.mirror import Mirror, Part, Registry, Resolve, Standing
 from staffgate.mirror.parts import Key
+from staffgate.standings import carried
 
 _ANSWERS = 1_000  # remembered: seldom is anybody asked twice here
 _FOREVER = 2**62  # a revision that there never is
@@ -85,7 +86,15 @@ class Lately:
         self.given = 0
 
     def _new(self) -> Mirror:
-        return Mirror(_Nowhere(), self._catalogue, self._now, size=self._size, bound=self.seconds, answers=_ANSWERS)
+        return Mirror(
+            _Nowhere(),
+            self._catalogue,
+            self._now,
+            size=self._size,
+            bound=self.seconds,
+            answers=_ANSWERS,
+            carried=carried,
+        )
 
     # --- answering --------------------------------------------------------------------------------------------
 
@@ -160,8 +169,9 @@ class Lately:
     # --- hearing ----------------------------------------------------------------------------------------------
 
     def announced(self, event: PermissionsChanged) -> None:
-        for mirror in self._mirrors():
-            mirror.announced(event)
+        self._present.announced(event)
+        if self._before is not None:  # which learns nothing new
+            self._before.announced(msgspec.structs.replace(event, standings={}))
 
     def beaten(self, event: Heartbeat) -> None:
         self._present.beaten(event)

@@ -30,6 +30,7 @@ from staffgate.replica.remote import Remote
 from staffgate.replica.told import ReplicaStats, exposition
 from staffgate.replica.wholes import Progress, Wholes
 from staffgate.resource import Named, asked, person, question
+from staffgate.standings import carried
 
 _Decided = Verdict | Ruling | StaleVerdict
 
@@ -90,7 +91,7 @@ class Replica:
         nothing = Catalogue.from_manifests(())
         self._lately = Lately(nothing, now, size=size, seconds=stale_reads) if stale_reads else None
         remote = Remote(self.client, self._lately)
-        self._mirror = Mirror(remote, nothing, now, size=size, bound=bound)
+        self._mirror = Mirror(remote, nothing, now, size=size, bound=bound, carried=carried)
         self._catalogue = Current(self.client, now, bound, self._take_catalogue)
         self._bell = Bell()
         self._wholes = Wholes(self.client, remote, self._mirror, self._bell, self._usable, size)

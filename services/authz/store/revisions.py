@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 
+from services.authz.store.audit import AuditRow
 from shared.db import Tx
 
 
@@ -36,10 +38,25 @@ async def lock_revision(tx: Tx, org: UUID) -> int | None:
     return found
 
 
-async def raise_revision(tx: Tx, org: UUID) -> int:
+def hold(org: UUID) -> str:
+    """The same to go along with BEGIN, for one who does not ask whether it is known."""
+    return f"SELECT revision FROM organisation_revision WHERE org = '{UUID(str(org))}' FOR UPDATE"
+
+
+async def raise_revision(tx: Tx, org: UUID, entries: Sequence[AuditRow] = ()) -> int:
+    """And note in the audit log what was changed at the new revision: one statement for all of it."""
     raised: int = await tx.value(
-        "UPDATE organisation_revision SET revision = revision + 1, changed_at = clock_timestamp()"
-        " WHERE org = $1 RETURNING revision", org
+        "WITH raised AS (UPDATE organisation_revision SET revision = revision + 1, changed_at = clock_timestamp()"
+        " WHERE org = $1 RETURNING revision),"
+        " noted AS (INSERT INTO audit_entry (org, at, actor, ip, kind, people, change, before, after, revision)"
+        " SELECT $1, at, actor, ip, kind, people::uuid[], change::jsonb, before::jsonb, after::jsonb,"
+        " (SELECT revision FROM raised) FROM unnest($2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[],"
+        " $7::text[], $8::text[], $9::text[]) WITH ORDINALITY"
+        " AS given (at, actor, ip, kind, people, change, before, after, place) ORDER BY place)"
+        " SELECT revision FROM raised",
+        org, [row.at for row in entries], [row.actor for row in entries], [row.ip for row in entries],
+        [row.kind for row in entries], [f"{{{','.join(map(str, row.people))}}}" for row in entries],
+        [row.change for row in entries], [row.before for row in entries], [row.after for row in entries],
     )  # fmt: skip
     return raised
 

@@ -26,6 +26,7 @@ from tests.unit.mirror.world import (
     VADA,
     SlowSource,
     State,
+    Telling,
     World,
     settled,
     team_name,
@@ -82,8 +83,15 @@ class Simulation:
         self.silence = 0.2
         vars(self).update(climate)
         self.source = SlowSource(self.world, open=bool(self.open))
+        self.telling = Telling()
         self.mirror = Mirror(
-            self.source, CATALOGUE, self.world.time, size=chance.choice((3, 100, 100)), bound=BOUND, patience=PATIENCE
+            self.source,
+            CATALOGUE,
+            self.world.time,
+            size=chance.choice((3, 100, 100)),
+            bound=BOUND,
+            patience=PATIENCE,
+            carried=self.telling.read,
         )
         self.probe = probe
         self.deaf = True
@@ -166,6 +174,8 @@ class Simulation:
             for one in PEOPLE if event.people is None else event.people:
                 if self.world.organisation_of(one) == event.org:
                     self.made[one] = event.revision
+        if self.chance.random() < 0.5:
+            event = self.telling.carrying(self.world, event)
         if self.chance.random() >= self.loss:
             self._send(event)
         if self.chance.random() < 0.1:

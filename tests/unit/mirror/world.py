@@ -7,7 +7,10 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from staffgate.contracts.authz import Grant, Heartbeat, Item, PermissionsChanged, Role, Target
 from staffgate.contracts.caller import StaffType
@@ -137,6 +140,33 @@ class World:
         state = self.state(org)
         items = {id: item(type, id, *about) for id, about in state.items.items()} if type == "inbox" else {}
         return Registry(org, type, state.revision, items)
+
+
+class Telling:
+    """What announcements carry, and how a mirror reads it: a name for what was right at that revision."""
+
+    def __init__(self) -> None:
+        self._said: dict[bytes, Standing] = {}
+
+    def carrying(self, world: World, event: PermissionsChanged) -> PermissionsChanged:
+        """The event that was made a moment ago, with what there is now of those whom it names."""
+        standings = {who: raw for who in event.people or () for raw in self.of(world, who).values()}
+        return msgspec.structs.replace(event, standings=standings)
+
+    def of(self, world: World, who: UUID) -> dict[UUID, msgspec.Raw]:
+        found = world.standing(who, lambda facts: facts)  # type: ignore[arg-type,return-value]
+        assert found is not None
+        name = self.at(found.org, who, found.revision)
+        self._said[bytes(name)] = found
+        return {who: name}
+
+    def at(self, org: UUID, who: UUID, revision: int) -> msgspec.Raw:
+        return msgspec.Raw(f'"{org}/{who}/{revision}"'.encode())
+
+    def read(self, standing: msgspec.Raw, resolve: Resolve) -> Standing | None:
+        found = self._said.get(bytes(standing))
+        facts: Any = None if found is None else found.snapshot
+        return None if found is None else msgspec.structs.replace(found, snapshot=resolve(facts))
 
 
 TEMPORARY = Grant(id=UUID(int=2), target=Target(section="sms"), level=Level.FULL)

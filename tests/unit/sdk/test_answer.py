@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import itertools
 from typing import Any
 
 import pytest
@@ -178,7 +179,7 @@ answers = st.builds(
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     """At these places, counted from the beginning and around."""
     at = [0, *sorted({place % (len(data) + 1) for place in places}), len(data)]
-    return [data[one:next] for one, next in zip(at, at[1:], strict=False) if one < next]
+    return [data[one:next] for one, next in itertools.pairwise(at) if one < next]
 
 
 @given(answers, st.lists(st.integers(0, 10_000), max_size=6))

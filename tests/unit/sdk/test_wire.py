@@ -6,6 +6,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from hypothesis import strategies as st
 from staffgate.client import ServiceAway, Wire
 from staffgate.client.answer import Answer
 from tests.unit.sdk.servers import BODY, Visit, again_and_again, answer, raw, served
+
+chance = random.Random(7)  # noqa: S311  # no secret
 
 
 @pytest_asyncio.fixture
@@ -78,13 +81,13 @@ async def test_many_at_once_get_each_their_own_answer(wire: Wire) -> None:
 
     async def echo(request: web.Request) -> web.Response:
         content = await request.read()
-        await asyncio.sleep(random.choice([0, 0, 0.001, 0.005]))
+        await asyncio.sleep(chance.choice([0, 0, 0.001, 0.005]))
         return web.Response(body=content)
 
     async with served(echo) as url:
 
         async def one(number: int) -> None:
-            body = b"%d." % number * random.choice([1, 10, 30_000])
+            body = b"%d." % number * chance.choice([1, 10, 30_000])
             assert (await ask(wire, url, body=body)).body == body
 
         await asyncio.gather(*(one(number) for number in range(200)))
@@ -403,8 +406,8 @@ async def test_a_closed_wire_asks_nobody() -> None:
 
 @pytest.mark.parametrize(
     "url", ["127.0.0.1", "ftp://a", "http://", "http://a b", "http://jane:secret@a", "http://a?b", "http://a\r\nX: y",
-            "http://ä", "http://a:b"],  # fmt: skip
-)  # fmt: skip
+            "http://ä", "http://a:b"],
+)
 async def test_an_address_that_is_none_is_no_line(wire: Wire, url: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         wire.to(url)
@@ -513,12 +516,10 @@ async def _own_answers(script: list[str]) -> None:
         async def one(number: int) -> None:
             asked = asyncio.create_task(ask(wire, server.url, body=b"%d" % number, repeatable=number % 2 == 0))
             if script[number % len(script)] == "cancel":
-                await asyncio.sleep(random.choice([0, 0.0005]))
+                await asyncio.sleep(chance.choice([0, 0.0005]))
                 asked.cancel()
-            try:
+            with suppress(ServiceAway, asyncio.CancelledError):
                 assert (await asked).body == b"%d" % number
-            except (ServiceAway, asyncio.CancelledError):
-                pass
 
         await asyncio.gather(*(one(number) for number in range(24)))
         (pool,) = wire._pools.values()
