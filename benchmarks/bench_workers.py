@@ -243,7 +243,8 @@ def _by_the_clock(table: Table, kind: str) -> Ratio:
 @asynccontextmanager
 async def _filled(cores: Cores, world: Grid) -> AsyncIterator[dict[int, Server]]:
     here = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(cores.load))
+    if cores.apart:  # else what the workers need of us and the databases would wait behind the load
+        os.sched_setaffinity(0, set(cores.load))
     try:
         async with Crews() as fleet:
             manifest, token = msgspec.to_builtins(roster.manifest(world)), fleet.identity.token(roster.PRODUCT)

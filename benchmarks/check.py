@@ -100,8 +100,8 @@ def better(one: Result, other: Result) -> Result:
 
 
 def _lines(every: list[Moved], kept: Result) -> Iterator[str]:
-    yield f"{'against ' + kept.date:<64} {'then':>9} {'now':>9} {'change':>8} {'noise':>6}"
+    yield f"{'against ' + kept.date:<86} {'then':>9} {'now':>9} {'change':>8} {'noise':>6}"
     for one in every:
         change = "" if one.change is None else f"{one.change:+.0%}"
         then, now = (f"{number:.4g}" if number is not None else "" for number in (one.before, one.now))
-        yield f"{one.what:<64} {then:>9} {now:>9} {change:>8} {one.noise:>6.0%}  {one.verdict}"
+        yield f"{one.what:<86} {then:>9} {now:>9} {change:>8} {one.noise:>6.0%}  {one.verdict}"

@@ -46,12 +46,12 @@ class Grid:
         return [self._question(cell, people) for cell in cells]
 
     def groups(self, count: int, size: int, seed: int = 2) -> Iterator[list[Question]]:
-        """Batches: what one person may do, as a page or a list asks it."""
-        dice, people = random.Random(seed), self.people
+        """Batches: what one person may do, as a page or a list asks it. Each is about somebody else."""
+        dice = random.Random(seed)
         cells = [(kind, action) for kind in self.kinds for action in ACTIONS]
-        for _ in range(count):
-            person, ids = dice.choice(people), range(1 + size // len(cells))
-            places = dice.sample([(*cell, str(id)) for id in ids for cell in cells], size)
+        ids = [str(number) for number in range(1, 1 + -(-size // len(cells)))]
+        for person in dice.sample(self.people, count):
+            places = dice.sample([(*cell, id) for id in ids for cell in cells], size)
             yield [Question(person, *place) for place in places]
 
     def _question(self, cell: int, people: list[UUID]) -> Question:

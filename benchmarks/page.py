@@ -78,7 +78,7 @@ def _targets(kept: Result) -> Iterator[str]:
     yield "| | decisions a second of CPU | × | p50 µs | p99 µs |"
     yield "|---|---|---|---|---|"
     for row in sorted(kept.rows, key=lambda row: -row.rate.median):
-        work = f" ({row.work})" if row.work else ""
+        work = f" ({row.work})" if row.work and row.work not in row.name else ""
         p50, p99 = (_short(figure.median) if figure else "" for figure in (row.p50, row.p99))
         yield f"| {row.name}{work} | {_spread(row.rate)} | {_short(row.times.median)} | {p50} | {p99} |"
     for one in kept.absent:

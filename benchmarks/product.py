@@ -9,6 +9,7 @@ each had it, when each announcement was heard, and when each person was loaded.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -112,4 +113,5 @@ async def main(authz_url: str, amqp_url: str, access: str) -> None:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.ERROR)
     uvloop.run(main(*sys.argv[1:]))

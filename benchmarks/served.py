@@ -85,6 +85,17 @@ class Server:
             yield msgspec.json.decode(content)
         connection.close()
 
+    def remembered(self) -> int | None:
+        """People of whom it answers from memory, none while it believes nothing of it. None where it keeps nobody."""
+        if self.fleet is None:
+            return None
+        connection = HTTPConnection(HOST, self.port, timeout=30)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        connection.close()
+        people = next(line for line in lines if line.startswith('authz_mirror_remembered{kind="people"}'))
+        return int(float(people.split()[-1])) if "authz_mirror_believed 1.0" in lines else 0
+
 
 @dataclass
 class Servers:

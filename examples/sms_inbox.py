@@ -62,7 +62,7 @@ def routes(guard: Guard, authz: Replica, db: asyncpg.Pool) -> web.RouteTableDef:
     routes = web.RouteTableDef()
 
     @routes.put(AT_INBOX)
-    @guard.requires("sms.create", resource=("section", "sms"))
+    @guard.requires("sms.approve", resource=INBOX)  # whoever names an owner hands out what owners may
     async def register(request: web.Request) -> web.Response:
         id, new = request.match_info["inbox"], await body(request, NewInbox)
         await authz.client.register(request[STAFF].org, "inbox", id, section="sms", label=new.label, owner=new.owner)
@@ -86,7 +86,7 @@ def routes(guard: Guard, authz: Replica, db: asyncpg.Pool) -> web.RouteTableDef:
     @routes.post(AT_INBOX + "/messages")
     @guard.requires("sms.send", resource=INBOX)
     async def send(request: web.Request) -> web.Response:
-        new: NewMessage = await body(request, NewMessage)
+        new = await body(request, NewMessage)
         insert = "INSERT INTO message (org, inbox, number, text) VALUES ($1, $2, $3, $4) RETURNING id"
         id = await db.fetchval(insert, request[STAFF].org, request.match_info["inbox"], new.number, new.text)
         return web.json_response({"id": id}, status=201)
@@ -129,10 +129,9 @@ async def application() -> web.Application:
     session = await stack.enter_async_context(ClientSession())
     identity = IdentityClient(session, env["IDENTITY_URL"], "sms", env["CLIENT_SECRET"])
     stream = partial(Stream, session, env["AUTHZ_URL"], identity.token)
-    sessions = Sessions(identity, env["IDENTITY_URL"], amqp_url=amqp, stream=stream)
+    sessions = await stack.enter_async_context(Sessions(identity, env["IDENTITY_URL"], amqp_url=amqp, stream=stream))
     authz = Replica(session, env["AUTHZ_URL"], identity.token, amqp_url=amqp, stream=not amqp)
-    for one in (sessions, authz):
-        await stack.enter_async_context(one)
+    await stack.enter_async_context(authz)
     await db.execute(TABLE)
     try:
         await authz.client.publish(MANIFEST)

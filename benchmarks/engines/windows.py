@@ -17,6 +17,7 @@ Q = TypeVar("Q")
 _LOOK = 0.01  # seconds between two looks at the clock
 _ALONE = 0.4  # of the window's time again, for answers that are timed one by one
 _CALLS = 20_000  # of those, at most
+_FEWEST = 20  # however long they take
 _SHARE = 0.2  # of the questions that can be asked once only, for those
 _LONG = 10_000  # nanoseconds; only after one of these is it looked whether the time is over
 
@@ -78,7 +79,7 @@ class Window(Generic[Q]):
             began = clock()
             answer(question)
             took.append(clock() - began)
-            if took[-1] > _LONG and time.perf_counter() > end:
+            if took[-1] > _LONG and len(took) >= _FEWEST and time.perf_counter() > end:
                 break
         cuts = statistics.quantiles(took, n=100)
         return max(0, cuts[49] - own) / 1000, max(0, cuts[98] - own) / 1000

@@ -20,7 +20,14 @@ EXCHANGE = "events"  # where every service of the suite publishes
 _TIMEOUT = 5.0  # seconds for anything asked of the broker
 
 # A broker that is away shows itself in many ways, aio-pika's own, aiormq's and the operating system's.
-_FAULTS = (aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
+_FAULTS = (
+    aio_pika.exceptions.AMQPError,
+    OSError,
+    RuntimeError,
+    TimeoutError,
+    StopAsyncIteration,
+    asyncio.CancelledError,
+)
 
 log = logging.getLogger("staffgate")
 
@@ -39,9 +46,12 @@ class Listener:
         while True:
             try:
                 await self._connect_and_listen()
-            except (*_FAULTS, asyncio.CancelledError) as fault:
+            except (Exception, asyncio.CancelledError) as fault:
+                # Any: whoever dies of one hears nothing ever after. aiormq's own StopAsyncIteration is among them, where a
+                # connection is closed in the middle of its first words.
                 _not_ours(fault)
-                log.warning("The broker can't be heard: %s: %s", type(fault).__name__, fault)
+                unforeseen = None if isinstance(fault, _FAULTS) else fault
+                log.warning("The broker can't be heard: %s: %s", type(fault).__name__, fault, exc_info=unforeseen)
             await asyncio.sleep(0.2 + random.random() * 0.8)  # noqa: S311 - jitter, so that not all come back as one
 
     async def _connect_and_listen(self) -> None:

@@ -101,7 +101,7 @@ class AtOnce:
         if action.properties:
             properties = {**properties, **action.properties}
         if not properties:
-            known = self._mirror.recall(staff.int, (action.name, resource.type, resource.id))
+            known = self._mirror.recall(staff.int, action.name, resource.type, resource.id)
             if known is not None:
                 if not told:
                     return ALLOWED if known.allowed else DENIED

@@ -54,7 +54,7 @@ async def dossiers_of(tx: Tx, org: UUID, staff: Collection[UUID]) -> dict[UUID, 
     found = await dossier_store.dossiers(tx, org, staff)
     if found is None:
         return {}
-    roles = BUILT_IN | {role.id: role for role in found.roles}
+    roles = BUILT_IN | {row.id: row.role for row in found.roles}
     branches = {row.team: tuple(str(team) for team in row.below) for row in found.branches}  # one tuple a team
     organisation = Organisation(found.contracts, found.tenants)
     grants = _by(attrgetter("staff"), found.grants)

@@ -16,7 +16,7 @@ from services.authz.store import revisions as revision_store
 from services.authz.store import subjects as subject_store
 from shared.db import Database, Tx
 from shared.errors import NotFound
-from staffgate.client.parts import PersonFacts, RegisteredItems, Standings, StandingsQuery
+from staffgate.client.parts import ItemsByType, PersonFacts, RegisteredItems, Standings, StandingsQuery
 
 _NOBODY = UUID(int=0)
 
@@ -66,6 +66,12 @@ class Replicas:
             revision = await _revision(tx, org)
             items = await registry.items_of(tx, org, self._catalogues.current, type)
         return RegisteredItems(items=items, revision=revision)
+
+    async def registries(self, org: UUID, types: Collection[str]) -> ItemsByType:
+        async with self._db.begin(org, snapshot=True) as tx:
+            revision = await _revision(tx, org)
+            items = await registry.items_of_many(tx, org, self._catalogues.current, types)
+        return ItemsByType(items=items, revision=revision)
 
 
 async def _revision(tx: Tx, org: UUID) -> int:

@@ -39,6 +39,7 @@ log = structlog.get_logger()
 
 # A broker that is away shows itself in many ways, aio-pika's own, aiormq's and the operating system's.
 FAULTS = (aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
+_ODD = (StopAsyncIteration, asyncio.CancelledError)
 
 
 class RabbitBus:
@@ -102,9 +103,12 @@ class RabbitBus:
         while not self._stopping.is_set():
             try:
                 await self._connect_and_serve()
-            except (*FAULTS, asyncio.CancelledError) as fault:
+            except (Exception, asyncio.CancelledError) as fault:
+                # Any: whoever dies of one is deaf and dumb for good. aiormq's own StopAsyncIteration is among them, where
+                # a connection is closed in the middle of its first words.
                 _not_ours(fault)
-                log.warning("bus.connection_failed", error=f"{type(fault).__name__}: {fault}")
+                unforeseen = None if isinstance(fault, (*FAULTS, *_ODD)) else fault
+                log.warning("bus.connection_failed", error=f"{type(fault).__name__}: {fault}", exc_info=unforeseen)
             with suppress(TimeoutError):
                 pause = 0.2 + random.random() * 0.8  # noqa: S311 - jitter, so that replicas do not come back as one
                 await asyncio.wait_for(self._stopping.wait(), pause)

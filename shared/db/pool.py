@@ -154,10 +154,10 @@ class Database:
     async def _transaction(self, begin: str, org: UUID | None) -> AsyncIterator[Tx]:
         try:
             async with self._acquire(5) as connection:
-                # One round trip for all of it; `begin` holds nothing but a UUID of ours.
-                await connection.execute(begin)
                 tx = Tx(connection, org, self)
                 try:
+                    # One round trip for all of it; `begin` holds nothing but a UUID of ours. It may wait for a lock.
+                    await connection.execute(begin)
                     yield tx
                     await tx.close()
                 except BaseException as fault:

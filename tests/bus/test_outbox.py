@@ -183,13 +183,31 @@ async def test_what_is_under_way_is_not_handed_over_again_and_is_marked_together
 
 
 async def test_what_was_refused_goes_before_what_is_newer(urls: Urls, stack: AsyncExitStack) -> None:
-    bus = Recorder()
-    bus.up = False
-    db, _ = await open_database(stack, urls, bus)
-    sent = await tell(db, 3)
-    bus.up = True
-    sent += await tell(db, 3)
-    await until(lambda: len(bus.got) >= 6)
+    """Two are under way, and both will be refused: what comes after the first refusal waits for the second."""
+    bus, refusals = Recorder(), [asyncio.Event(), asyncio.Event()]
+    publish, handed = bus.publish, 0
+
+    async def refusing(messages: list[Message]) -> list[bool]:
+        nonlocal handed
+        handed += 1
+        if handed > len(refusals):
+            return await publish(messages)
+        await refusals[handed - 1].wait()
+        return [False] * len(messages)
+
+    bus.publish = refusing  # type: ignore[method-assign]
+    db, relay = await open_database(stack, urls, bus)
+    sent: list[str] = []
+    for _ in refusals:
+        sent.extend(await tell(db, 1))
+        await until(lambda: handed == len(sent))
+    refusals[0].set()
+    sent += await tell(db, 1)
+    for _ in range(5):  # rounds that find nothing that may go
+        relay.wake()
+        await asyncio.sleep(0.01)
+    refusals[1].set()
+    await until(lambda: len(bus.got) == 3)
     assert orgs(bus) == sent
 
 

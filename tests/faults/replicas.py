@@ -137,7 +137,7 @@ class World:
         yield fault
         await asyncio.to_thread(repair)
         fault.over = time.monotonic()
-        await self.until(lambda: self.products["sound"].says(False, fault.over), 120)
+        await self.until(lambda: self.products["sound"].says(False, fault.over), 60)
         fault.well = time.monotonic()
 
     async def revoke(self, fault: Fault, seconds: float) -> None:
@@ -213,11 +213,13 @@ async def opened() -> AsyncIterator[World]:
         for line in (broker, authz):
             await stack.enter_async_context(line.laid())
         world = World(fleet, broker, authz)
+        for replica in fleet.replicas:
+            stack.callback(replica.kill)
         await world.found()
         for kind in KINDS:
             product = world.products[kind] = _product(world, kind)
             product.process.spawn()
-            stack.callback(product.process.stop, patience=5)
+            stack.callback(product.process.kill)
         await stack.enter_async_context(world.restless())
         yield world
 

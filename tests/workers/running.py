@@ -53,7 +53,7 @@ class Running:
         said = [json.loads(line) for line in self.output.split("\n") if line.startswith("{") and line.endswith("}")]
         return [line for line in said if line["event"] == event]
 
-    async def until(self, holds: Callable[[], object], seconds: float = 30) -> None:
+    async def until(self, holds: Callable[[], object], seconds: float = 60) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not holds():
@@ -64,7 +64,7 @@ class Running:
         await self.until(lambda: len(self.lines("worker.ready")) >= count or self.process.returncode is not None)
         assert self.process.returncode is None, self.output
 
-    async def ended(self, seconds: float = 30) -> int:
+    async def ended(self, seconds: float = 60) -> int:
         async with asyncio.timeout(seconds):
             return await self.process.wait()
 
@@ -85,7 +85,7 @@ class Running:
     async def met(self, count: int) -> set[int]:
         """Ask until so many have answered."""
         found: set[int] = set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(found) < count:
                 found.add(await self.who())
         return found

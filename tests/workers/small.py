@@ -34,7 +34,7 @@ def build(settings: Settings, _bus: Bus, _role: str) -> Service:
         raise ValueError("the key is none")
     if settings.quick:
         workers.PAUSES, workers.SETTLED = (0.05, 0.05, 0.05), settings.settled
-        workers.SILENCE, worker.BEAT = 0.5, 0.1
+        workers.SILENCE, worker.BEAT = 1.0, 0.1
     routes = [web.get("/who", _who), web.post("/slow", _slow), web.post("/stuck", _stuck)]
     service = assemble("small", settings, routes=routes, parts=[_starting(settings)], checks=[])
     service.app[_SETTINGS] = settings

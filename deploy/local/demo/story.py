@@ -213,6 +213,8 @@ class Story:
         _, ms = await eventually(sent, 1, "Luke can't send from his own inbox")
         self.tell(f"he sends from it after {ms:.0f} ms")
         await inbox.get("/inboxes/sales/messages", token=luke.access, want=404)
+        taken = await inbox.ask("PUT", "/inboxes/sales", token=luke.access, json={"label": "Mine", "owner": luke_id})
+        require(taken.status == 404, f"Luke made another's inbox his own: {taken.status}")
         await self.sees(luke, ["Luke"])
         await self.sees(self.ray, ["Luke", "Management", "Sales Team"])
         self.tell("Luke sees: Luke. Ray sees: Luke, Management, Sales Team")

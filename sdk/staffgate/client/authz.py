@@ -12,7 +12,15 @@ from msgspec import UnsetType
 
 from staffgate.client.faults import ServiceAway
 from staffgate.client.line import Patience, Session
-from staffgate.client.parts import MOST, PersonFacts, RegisteredItems, Standings, StandingsAsked
+from staffgate.client.parts import (
+    MOST,
+    ItemsAsked,
+    ItemsByType,
+    PersonFacts,
+    RegisteredItems,
+    Standings,
+    StandingsAsked,
+)
 from staffgate.client.transport import Token, Transport
 from staffgate.contracts import administration, authz, catalogue, decisions, items
 from staffgate.contracts.changes import AnyChange
@@ -299,6 +307,11 @@ class AuthzClient:
     async def registry(self, org: UUID, type: str) -> RegisteredItems:
         path = f"/v1/replica/organisations/{org}/items/{quote(type, safe='')}"
         return await self._ask("GET", path, RegisteredItems)
+
+    async def registries(self, org: UUID, types: Sequence[str]) -> ItemsByType:
+        """Of a thousand types at most."""
+        path = f"/v1/replica/organisations/{org}/items"
+        return await self._ask("POST", path, ItemsByType, ItemsAsked(types=list(types)), safe=True)
 
     async def _ask(self, method: str, path: str, kind: type[T], body: object = None, **options: Any) -> T:
         return await self._transport.ask(method, path, kind, token=self._token, body=body, **options)

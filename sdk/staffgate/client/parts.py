@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from staffgate.contracts.authz import Grant, Item, Role
+from staffgate.contracts.authz import Grant, Item, Name, Role
 from staffgate.contracts.caller import StaffType
 from staffgate.contracts.identity import StaffStatus
 from staffgate.contracts.level import Level
@@ -31,6 +31,17 @@ class RegisteredItems(msgspec.Struct, kw_only=True):
     """Every registered item of one type in one organisation, of one moment."""
 
     items: list[Item]
+    revision: int
+
+
+class ItemsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    types: Annotated[list[Name], Meta(min_length=1, max_length=1000)]
+
+
+class ItemsByType(msgspec.Struct, kw_only=True):
+    """The same of several types, each by the name that it was asked for by."""
+
+    items: dict[str, list[Item]]
     revision: int
 
 

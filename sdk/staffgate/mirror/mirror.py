@@ -14,7 +14,7 @@ from uuid import UUID
 
 from staffgate.contracts.authz import Heartbeat, PermissionsChanged
 from staffgate.decision import Catalogue, Question, Shared, Verdict, resolve
-from staffgate.mirror.answers import Answer, Said, said
+from staffgate.mirror.answers import About, Answer, about
 from staffgate.mirror.asking import Asking, Missing, Used
 from staffgate.mirror.cache import Cache
 from staffgate.mirror.loads import Load, Loads
@@ -59,6 +59,7 @@ class Mirror:
         self._now = now
         self._cache = Cache(size, answers)
         self._answers = self._cache.answers
+        self._people = self._answers.people
         self._loads = Loads()
         self._pulse = Pulse(bound, patience)
         self._deaf = True  # until somebody says otherwise
@@ -85,8 +86,10 @@ class Mirror:
 
     def decide_now(self, staff: UUID, question: Question, min_revision: int = 0) -> Verdict | None:
         """From memory alone; None where something has to be loaded."""
-        asked = said(question)
-        known = None if asked is None else self.recall(staff.int, asked)
+        properties = about(question)
+        known = None
+        if properties is not None:
+            known = self.recall(staff.int, question.action, question.type, question.id, properties)
         if known is not None and known.verdict.snapshot.revision >= min_revision:
             return known.verdict
         now = self._now()
@@ -98,24 +101,23 @@ class Mirror:
         except Missing:
             return None
         self._hits += 1
-        if asked is not None:
-            self._remember(staff.int, asked, verdict, used)
+        # What is right for a while only is not remembered.
+        if properties is not None and self._cache.lasts(staff.int) and all(self._cache.lasts(key) for key, _ in used):
+            self._answers.put(staff.int, question, properties, verdict, used)
         return verdict
 
-    def recall(self, staff: int, asked: Said) -> Answer | None:
-        """What was answered to the same before, where it is right still; None says nothing. For `said` see answers.py."""
-        answer = self._answers.get(staff, asked)
-        if answer is None or not self._pulse.since <= self._now() < self._pulse.until:
+    def recall(self, staff: int, action: str, type: str, id: str, about: About = ()) -> Answer | None:
+        """What was answered to the same before, where it is right still; None says nothing."""
+        person = self._people.get(staff)
+        if person is None:
             return None
-        self._hits += 1
-        if not self._hits & 7:
-            self._cache.touch(self._answers.parts(staff))
+        answer, pulse = person.answers.get(person.key(action, type, id, about)), self._pulse
+        if answer is None or not pulse.since <= self._now() < pulse.until:
+            return None
+        self._hits = hits = self._hits + 1
+        if not hits & 31:
+            self._cache.touch((staff, *person.used))
         return answer
-
-    def _remember(self, staff: int, asked: Said, verdict: Verdict, used: Used) -> None:
-        """Not what is right for a while only."""
-        if self._cache.lasts(staff) and all(self._cache.lasts(key) for key, _ in used):
-            self._answers.put(staff, asked, verdict, [key for key, _ in used])
 
     async def decide(self, staff: UUID, question: Question, min_revision: int = 0) -> Verdict:
         """Denied by the verdict of a stranger where nobody of that id is known. Raises NotReached."""

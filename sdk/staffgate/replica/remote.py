@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from staffgate.client import AuthzClient, Refused
 from staffgate.client.parts import Standings
+from staffgate.contracts.authz import Item
 from staffgate.decision import Catalogue
 from staffgate.mirror import Part, Registry, Resolve, Standing
 from staffgate.mirror.parts import Key
@@ -50,7 +51,7 @@ class Remote:
 
         async def read() -> Parts:
             told = await self._client.registry(org, type)
-            found.append(Registry(org, type, told.revision, {item.id: item for item in told.items}))
+            found.append(_registry(org, type, told.revision, told.items))
             return [((org.int, type), found[0])]
 
         await self._noted(read)
@@ -67,6 +68,15 @@ class Remote:
         parts = await self._noted(read)
         return told[0], parts
 
+    async def registries(self, org: UUID, types: Sequence[str]) -> Parts:
+        """Of types that the catalogue has."""
+
+        async def read() -> Parts:
+            told = await self._client.registries(org, types)
+            return [((org.int, type), _registry(org, type, told.revision, told.items.get(type, []))) for type in types]
+
+        return await self._noted(read)
+
     async def _noted(self, read: Callable[[], Awaitable[Parts]]) -> Parts:
         return await (read() if self._lately is None else self._lately.noted(read))
 
@@ -78,3 +88,7 @@ async def _resolved(page: Standings, resolve: Resolve) -> Parts:
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
     return parts
+
+
+def _registry(org: UUID, type: str, revision: int, items: list[Item]) -> Registry:
+    return Registry(org, type, revision, {item.id: item for item in items})

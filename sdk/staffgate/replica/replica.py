@@ -92,6 +92,7 @@ class Replica:
         self._lately = Lately(nothing, now, size=size, seconds=stale_reads) if stale_reads else None
         remote = Remote(self.client, self._lately)
         self._mirror = Mirror(remote, nothing, now, size=size, bound=bound, carried=carried)
+        self._recall = self._mirror.recall
         self._catalogue = Current(self.client, now, bound, self._take_catalogue)
         self._bell = Bell()
         self._wholes = Wholes(self.client, remote, self._mirror, self._bell, self._usable, size)
@@ -122,6 +123,12 @@ class Replica:
         current = self._catalogue
         if current.version is None or (current.behind_since is not None and current.outdated):
             return None
+        try:  # as most are: asked before, in these words
+            known = self._recall(staff.int, action, type, id, tuple(properties.items()))
+        except TypeError:  # there is something nested in it, which can't be looked up by
+            known = None
+        if known is not None:
+            return known.allowed
         verdict = self._mirror.decide_now(staff, question(action, type, id, properties))
         return None if verdict is None else verdict.allowed
 

@@ -26,6 +26,7 @@ from staffgate.replica.told import Loaded
 Progress = Callable[[int, int], None]
 
 _AT_ONCE = 4  # requests of one replica
+_TYPES = 100  # of items in one of them
 _SOON = 0.02  # seconds within which what was dropped is loaded again
 _ALL_SOON = 1.0  # and everybody
 _PAUSE = (1.0, 30.0)  # seconds after a load that failed; doubled each time
@@ -146,7 +147,6 @@ class Whole:
         self.task: asyncio.Task[None] | None = None
         self.keeper: asyncio.Task[None] | None = None
         self._total = 0
-        self._revision: int | None = None  # up to which no announcement is missing
         self._due: set[Key] = set()
         self._all_due = True
         self._wake = asyncio.Event()
@@ -160,10 +160,7 @@ class Whole:
     # --- hearing ----------------------------------------------------------------------------------------------
 
     def announced(self, event: PermissionsChanged) -> None:
-        missed = self._revision is not None and event.previous > self._revision
-        if self._revision is not None:
-            self._revision = max(self._revision, event.revision)
-        if missed or event.people is None:
+        if event.people is None:
             self.renew_all()
             return
         people = {staff.int for staff in event.people}
@@ -223,7 +220,7 @@ class Whole:
     async def _everybody(self) -> None:
         """A page at a time. Everybody who is on one is in memory, save for those whom something has overtaken."""
         await self._of.bell.until(self._of.usable)
-        self._all_due, self._revision = False, None
+        self._all_due = False
         self.people, self._due = set(), self._types()
         try:
             after = await self._page(None)
@@ -240,7 +237,7 @@ class Whole:
     async def _page(self, after: UUID | None) -> UUID | None:
         page = await self._fill(partial(self._of.client.standings, self.org, after))
         if after is None:
-            self._total, self._revision = page.total or 0, page.revision
+            self._total = page.total or 0
             room = self._of.room_for(self)
             if self._total > room:
                 raise TooMany(self.org, self._total, room)
@@ -250,12 +247,13 @@ class Whole:
 
     async def _some(self, due: set[Key]) -> None:
         staff = [UUID(int=key) for key in due if isinstance(key, int)]
-        types = [key[1] for key in due if not isinstance(key, int)]
+        types = sorted(key[1] for key in due if not isinstance(key, int))
         pages = [
             self._fill(partial(self._of.client.standings_of, self.org, staff[start : start + MOST]))
             for start in range(0, len(staff), MOST)
         ]
-        await asyncio.gather(*pages, *(self._register(type) for type in types))
+        registries = [self._register(types[start : start + _TYPES]) for start in range(0, len(types), _TYPES)]
+        await asyncio.gather(*pages, *registries)
 
     async def _fill(self, ask: Callable[[], Awaitable[Standings]]) -> Standings:
         told: list[Standings] = []
@@ -269,13 +267,9 @@ class Whole:
             await self._mirror.fill(read)
         return told[0]
 
-    async def _register(self, type: str) -> None:
-        async def read(_resolve: Resolve) -> Sequence[tuple[Key, Part]]:
-            registry = await self._of.remote.registry(self.org, type, self._mirror.catalogue, 0)
-            return [((self.org.int, type), registry)]
-
+    async def _register(self, types: Sequence[str]) -> None:
         async with self._of.at_once:
-            await self._mirror.fill(read)
+            await self._mirror.fill(lambda _resolve: self._of.remote.registries(self.org, types))
 
     # --- telling ----------------------------------------------------------------------------------------------
 

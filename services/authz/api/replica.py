@@ -39,6 +39,12 @@ async def show_registry(authz: Authz, caller: Product, org: UUID, type: contract
     return await authz.replicas.registry(org, type)
 
 
+@api.post("/v1/replica/organisations/{org}/items")
+async def show_registries(authz: Authz, caller: Product, org: UUID, body: parts.ItemsAsked) -> parts.ItemsByType:
+    """Every registered item of each of these types, at the organisation's present revision."""
+    return await authz.replicas.registries(org, body.types)
+
+
 @api.post("/access/v1/rows", invalid=400)
 async def filter_rows(authz: Authz, caller: Person | Product, body: RowsAsked) -> RowFilter:
     """Which rows of a type this member of staff may do that to, for the product to filter its query by.

@@ -14,7 +14,21 @@ from services.authz.store.grants import GrantRow
 from services.authz.store.subjects import COLUMNS, PLACED, SubjectRow
 from services.authz.store.teams import BranchRow
 from shared.db import Tx
-from staffgate.contracts.authz import Role
+from staffgate.contracts.authz import Entry, Role
+from staffgate.contracts.level import DataAccess
+
+
+class HeldRoleRow(msgspec.Struct, frozen=True):
+    """A custom role; what is stored is not held against the rules for new ones."""
+
+    id: str
+    name: str
+    data_access: DataAccess
+    entries: tuple[Entry, ...]
+
+    @property
+    def role(self) -> Role:
+        return Role(id=self.id, name=self.name, data_access=self.data_access, entries=self.entries)
 
 
 class Dossiers(msgspec.Struct, frozen=True):
@@ -29,7 +43,7 @@ class Dossiers(msgspec.Struct, frozen=True):
     grants: list[GrantRow]
     access: list[AccessRow]
     held: list[HoldingRow]
-    roles: list[Role]
+    roles: list[HeldRoleRow]
     branches: list[BranchRow]
 
 

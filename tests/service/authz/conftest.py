@@ -330,7 +330,7 @@ def named(org: UUID, username: str = "AcmeCrates") -> OrganisationNamed:
 
 
 class Gate:
-    """Holds one reading in the middle: after it has read the revision, before it has read the grants."""
+    """Holds one reading: it has read, and has not come back yet."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reached, self.go = asyncio.Event(), asyncio.Event()
@@ -339,11 +339,12 @@ class Gate:
         monkeypatch.setattr(dossier_store, "dossiers", self)
 
     async def __call__(self, tx: Any, org: UUID, staff: Any) -> Any:
-        if self._shut:
-            self._shut = False
+        shut, self._shut = self._shut, False
+        found = await self.read(tx, org, staff)
+        if shut:
             self.reached.set()
             await self.go.wait()
-        return await self.read(tx, org, staff)
+        return found
 
 
 @pytest_asyncio.fixture

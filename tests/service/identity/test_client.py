@@ -79,7 +79,9 @@ async def test_a_person_administers_their_colleagues(acme: Acme, ray: StaffClien
 
 async def test_a_list_is_gone_through_to_its_end(acme: Acme, ray: StaffClient) -> None:
     for number in range(5):
-        await ray.add(AddStaff(type="standard", name=f"Trooper {number}", email=f"t{number}@acme.example", username=f"T{number}"))
+        await ray.add(
+            AddStaff(type="standard", name=f"Trooper {number}", email=f"t{number}@acme.example", username=f"T{number}")
+        )
     found = [one.name async for one in ray.list(StaffQuery(q="Trooper", limit=2, sort="-name"))]
     assert found == [f"Trooper {number}" for number in (4, 3, 2, 1, 0)]
 

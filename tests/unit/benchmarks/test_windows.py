@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from time import perf_counter_ns
 
 import pytest
 
@@ -46,6 +47,19 @@ def test_the_others_are_asked_for_as_long_as_the_window() -> None:
     assert sample.p50 is not None
     assert sample.p99 is not None
     assert sample.p50 <= sample.p99
+
+
+def test_whoever_is_slow_is_timed_all_the_same() -> None:
+    def slow(_question: int) -> bool:
+        end = perf_counter_ns() + 20_000
+        while perf_counter_ns() < end:
+            pass
+        return True
+
+    sample = Window(slow, range(1000)).run(0)
+    assert sample.count
+    assert sample.p50 is not None
+    assert sample.p50 > 10
 
 
 def test_an_answer_that_is_wrong_or_none_at_all_ends_the_run() -> None:

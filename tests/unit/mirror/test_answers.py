@@ -8,7 +8,7 @@ import pytest
 
 from staffgate.decision import Question
 from staffgate.mirror import Mirror
-from staffgate.mirror.answers import said
+from staffgate.mirror.answers import about
 from tests.unit.mirror.test_mirror import PAGE, Suite
 from tests.unit.mirror.world import ACME, CATALOGUE, HAN, JANE, LUKE, SlowSource, World
 
@@ -21,9 +21,9 @@ def suite() -> Suite:
 
 
 def recalled(suite: Suite, who: UUID = JANE, question: Question = PAGE) -> bool:
-    asked = said(question)
-    assert asked is not None
-    return suite.mirror.recall(who.int, asked) is not None
+    properties = about(question)
+    assert properties is not None
+    return suite.mirror.recall(who.int, question.action, question.type, question.id, properties) is not None
 
 
 async def asked(suite: Suite, who: UUID = JANE, question: Question = PAGE) -> None:
@@ -52,7 +52,7 @@ async def test_properties_are_part_of_it(suite: Suite) -> None:
 
 @pytest.mark.parametrize("value", [7, True, None, {"type": "ivr", "id": "a"}, ["x"], 1.5])
 async def test_what_is_no_text_is_decided_each_time(suite: Suite, value: object) -> None:
-    assert said(Question("contacts.view", "contact", "7", {"owner": value})) is None
+    assert about(Question("contacts.view", "contact", "7", {"owner": value})) is None
 
 
 async def test_a_change_of_the_person_ends_it_and_nobody_elses(suite: Suite) -> None:
@@ -141,7 +141,7 @@ async def test_the_index_of_who_used_what_is_emptied_as_well(suite: Suite) -> No
         await asked(suite, JANE, Question("contacts.view", "contact", str(number), {"owner": str(HAN)}))
     suite.mirror.announced(suite.world.change_person(JANE))
     answers = suite.mirror._answers
-    assert (len(answers), answers._people, answers._users) == (0, {}, {})
+    assert (len(answers), answers.people, answers._users) == (0, {}, {})
 
 
 async def test_whoever_is_asked_about_is_not_evicted() -> None:
@@ -153,5 +153,5 @@ async def test_whoever_is_asked_about_is_not_evicted() -> None:
     for _ in range(3):
         for who in (LUKE, HAN):
             await mirror.decide(who, PAGE)
-            for _ in range(9):
+            for _ in range(33):
                 assert mirror.decide_now(JANE, PAGE) is not None

@@ -120,7 +120,13 @@ def answers_outlive_their_parts(patch: pytest.MonkeyPatch) -> None:
 def answers_are_the_persons_alone(patch: pytest.MonkeyPatch) -> None:
     """The registry and the owner of the row may change."""
     put = Answers.put
-    patch.setattr(Answers, "put", lambda self, staff, asked, verdict, _used: put(self, staff, asked, verdict, ()))
+
+    def alone(self: Answers, staff: int, *asked: Any) -> None:
+        put(self, staff, *asked)
+        self.people[staff].used = ()
+        self._users.clear()
+
+    patch.setattr(Answers, "put", alone)
 
 
 # Each with the climate in which its lack shows soonest.

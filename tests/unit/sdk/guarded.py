@@ -27,6 +27,7 @@ from staffgate.contracts.caller import StaffType
 from staffgate.contracts.identity import KeySet
 from staffgate.gate import Gate
 from staffgate.guard import STAFF, Guard
+from staffgate.resource import Resource
 from staffgate.rules import PUBLIC, SIGNED_IN, Call, Requires
 
 ISSUER = "http://identity.test"
@@ -118,9 +119,15 @@ class Product:
 # --- what may be done, as a table and as decorators -----------------------------------------------------------
 
 
-async def owned(call: Call) -> tuple[str, str, dict[str, Any]] | None:
-    id = call.parameters["id"]
-    return None if id == "none" else ("contact", id, {"owner": HAN})
+def contact(id: str) -> tuple[str, str, dict[str, Any]] | Resource | None:
+    """As a product may find it: a row, something with a type and an id, or nothing."""
+    if id == "none":
+        return None
+    return Resource("contact", id, owner=HAN) if id == "named" else ("contact", id, {"owner": HAN})
+
+
+async def owned(call: Call) -> tuple[str, str, dict[str, Any]] | Resource | None:
+    return contact(call.parameters["id"])
 
 
 RULES = {
@@ -155,9 +162,8 @@ def handler(product: Product, name: str) -> Any:
 
 
 def decorated(product: Product, guard: Guard) -> web.Application:
-    async def owned(request: web.Request) -> tuple[str, str, dict[str, Any]] | None:
-        id = request.match_info["id"]
-        return None if id == "none" else ("contact", id, {"owner": HAN})
+    async def owned(request: web.Request) -> tuple[str, str, dict[str, Any]] | Resource | None:
+        return contact(request.match_info["id"])
 
     inbox = ("inbox", "{inbox}")
     guards: dict[str, Any] = {

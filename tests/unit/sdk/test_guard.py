@@ -131,9 +131,11 @@ async def test_what_it_is_about_may_be_looked_up(product: Product) -> None:
         ("contacts.view", "contact", "7", {"owner": HAN}),
         ("sms.read", "section", "sms", {}),
     ]
+    assert (await product.ask("GET", "/contacts/named")).status == 200
+    assert product.authz.asked.pop()[1:] == ("contacts.view", "contact", "named", {"owner": str(HAN)})
     (await product.ask("GET", "/contacts/none", None)).refused(401, "token_missing")  # who asks is looked at first
     (await product.ask("GET", "/contacts/none")).refused(404, "not_found")
-    assert len(product.authz.asked) == len(product.ran) == 2
+    assert (len(product.authz.asked), len(product.ran)) == (2, 3)
 
 
 async def test_signed_in_is_enough_where_the_handler_asks_itself(product: Product) -> None:

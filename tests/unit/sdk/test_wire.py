@@ -163,19 +163,32 @@ BAD: dict[str, Bad] = {
 }
 
 
+@pytest.mark.parametrize("good", [0, 1], ids=["at once", "after a good one"])
 @pytest.mark.parametrize("kind", BAD)
-async def test_what_is_no_answer_closes_the_connection_and_reaches_nobody_else(wire: Wire, kind: str) -> None:
+async def test_what_is_no_answer_closes_the_connection_and_reaches_nobody_else(
+    wire: Wire, kind: str, good: int
+) -> None:
+    asked = 0
+
     async def script(visit: Visit) -> None:
+        nonlocal asked
         if visit.number > 1:
             await never_another_s(visit)
+        for _ in range(good):
+            await visit.request()
+            await visit.say(answer())
         await visit.request()
+        asked += 1
         await BAD[kind](visit)
         if not kind.startswith(("half", "a body that")):
             await visit.gone()
 
     async with raw(script) as server:
+        for _ in range(good):
+            assert (await ask(wire, server.url)).body == BODY
         with pytest.raises(ServiceAway):
             await ask(wire, server.url, repeatable=True)
+        assert (asked, server.visits) == (1, 1), "what has been answered in some way is not asked again here"
         assert (await ask(wire, server.url)).body == b'"second"'
         await until(lambda: server.open == 1)
 
@@ -405,8 +418,18 @@ async def test_a_closed_wire_asks_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1", "ftp://a", "http://", "http://a b", "http://jane:secret@a", "http://a?b", "http://a\r\nX: y",
-            "http://ä", "http://a:b"],
+    "url",
+    [
+        "127.0.0.1",
+        "ftp://a",
+        "http://",
+        "http://a b",
+        "http://jane:secret@a",
+        "http://a?b",
+        "http://a\r\nX: y",
+        "http://ä",
+        "http://a:b",
+    ],
 )
 async def test_an_address_that_is_none_is_no_line(wire: Wire, url: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
