@@ -271,6 +271,18 @@ async def test_a_relay_goes_on_after_its_connection_was_cut(urls: Urls, stack: A
     await until(lambda: [m for m in bus.got if str(told.org).encode() in m.body])
 
 
+async def test_who_gives_up_at_the_lock_leaves_no_transaction_behind(
+    urls: Urls, stack: AsyncExitStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    db, _ = await open_database(stack, urls, Recorder())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2), db.begin(uuid4(), first="SELECT pg_sleep(5)"):
+            raise AssertionError("it has not begun")
+    async with db.begin(uuid4()) as tx:
+        assert await tx.value("SELECT 1") == 1
+    assert "active transaction" not in caplog.text
+
+
 # --- the inbox ------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from staffgate.mirror.loads import Load
 from staffgate.mirror.mirror import Mirror
 from staffgate.mirror.pulse import Pulse
 from tests.conftest import LONG
-from tests.unit.mirror.simulation import Probe, Stale, simulate
+from tests.unit.mirror.simulation import Probe, Simulation, Stale, simulate
 
 RUNS = 10_000 if LONG else 300
 
@@ -155,9 +155,9 @@ async def test_without_it_an_old_answer_is_found(
 ) -> None:
     sabotage(monkeypatch)
     with pytest.raises(Stale):
-        await simulate(range(1_000), probe, **SABOTAGE[sabotage])
+        await simulate(range(1_000), probe, Simulation, **SABOTAGE[sabotage])
 
 
 async def test_each_climate_does_no_harm_to_what_is_whole(probe: Probe) -> None:
     for climate in SABOTAGE.values():
-        await simulate(range(RUNS // 10), probe, **climate)
+        await simulate(range(RUNS // 10), probe, Simulation, **climate)
