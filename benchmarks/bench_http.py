@@ -265,9 +265,13 @@ def main() -> None:
     )
     parser.add_argument("--keep", action="store_true", help="keep the result: what comes later is checked against it")
     parser.add_argument("--only", default="", help="only those with this in their name")
+    parser.add_argument("--long", action="store_true", help="eleven rounds of three seconds")
     arguments = parser.parse_args()
+    if arguments.only and (arguments.keep or arguments.check):
+        parser.error("a result is kept, or held against the one that is kept, whole: leave --only out")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    rounds, seconds, tries = (3, 1.0, 2) if arguments.quick or arguments.check else (7, 2.0, 4)
+    usual = (11, 3.0, 4) if arguments.long else (7, 2.0, 4)
+    rounds, seconds, tries = (3, 1.0, 2) if arguments.quick or arguments.check else usual
 
     def run() -> results.Result:
         return asyncio.run(compared(rounds, seconds, tries, arguments.only))

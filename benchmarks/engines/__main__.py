@@ -21,6 +21,7 @@ from staffgate.contracts.catalogue import Manifest
 from staffgate.decision import Catalogue, Question, shipped
 
 NAME = "inprocess"
+_NOISE = 0.3  # runs of the same code, while others kept both cores busy, differed by up to a quarter
 AGAIN, NEVER = 20_000, 50_000  # different questions: those asked again and again, and those that nobody has asked yet
 _CHECKED, _SLOW = 2000, 100  # of each engine's answers; and of one that takes milliseconds
 _GRID, _WHOLE = "the grid", "the whole model"

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         commands_of,
         "bench",
         commands.bench,
-        "the benchmarks, or one: latency (needs a running suite), revocation (needs one too), logins, import, deliveries, freshness, crowd, engine, inprocess, http; sides: the last two, beside others; --long for more of each; --check: have the sides got slower?",
+        "the benchmarks, or one: latency (needs a running suite), revocation (needs one too), logins, import, deliveries, freshness, propagation, crowd, engine, inprocess, http; sides: the last two, beside others; --long for more of each; --check: have the sides got slower?",
     ).set_defaults(rest=[])
     return parser
 

@@ -164,9 +164,18 @@ async def test_as_long_as_authz_can_be_asked_it_is(acme: Organisation, opened: O
         await acme.granted(jane, ("deny", on("sms")))
         assert await product.says(jane) is False
         assert product.stale == 0
+
+
+async def test_a_service_that_refuses_is_not_away(acme: Organisation, opened: Opened) -> None:
+    jane = await acme.add(default="full")
+    async with opened() as product:
+        await settled(acme, product.replica, jane)
+        product.unplug()
         product.silence(Refused(401, "token_refused", "who are you?"))
         with pytest.raises(Refused):
-            await product.replica.decide(jane.id, "contacts.view", "contact", "7")
+            await product.replica.decide(jane.id, *READ)
+        assert not await product.replica.allowed(jane.id, *READ)
+        assert product.stale == 0
 
 
 # --- what is known to be wrong --------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from staffgate.client import ServiceAway
 from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import KeySet, SessionsEnded
 from staffgate.sessions import Sessions
-from tests.unit.sdk.test_guard import ISSUER, KEY, NOW, token
+from tests.unit.sdk.guarded import ISSUER, KEY, NOW, token
 
 
 class Identity:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +16,9 @@ FORMAT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
 
 
 @pytest.fixture(autouse=True)
-def loose() -> None:
+def loose() -> Iterator[None]:
+    trace.current.set("")
+    yield
     trace.current.set("")
 
 
