@@ -196,8 +196,9 @@ def _by_wrk(load: Load, server: Server, cores: Cores, file: Path, seconds: float
     asked = wrk.Load(server.url(load.path), file, server.headers, share)
     with ThreadPoolExecutor(len(cores.load)) as threads:
         outcomes = list(threads.map(lambda core: wrk.drive(asked, seconds, core), cores.load))
-    if any(one.failed for one in outcomes):
-        raise PlatformError(f"{server.name}, {load.name}: requests failed: {[one.failed for one in outcomes]}")
+    if any(one.failed or not one.count for one in outcomes):
+        told = [(one.count, one.failed) for one in outcomes]
+        raise PlatformError(f"{server.name}, {load.name}: requests failed, or there were none: {told}")
     return Sample(
         count=sum(one.count for one in outcomes) * load.size,
         seconds=max(one.seconds for one in outcomes),

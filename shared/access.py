@@ -14,6 +14,7 @@ from shared.clock import Clock
 from shared.errors import Unauthenticated, Unavailable
 from staffgate.access import TokenRefused
 from staffgate.client import IdentityClient, Refused, ServiceAway
+from staffgate.contracts.authz import Heartbeat
 from staffgate.contracts.caller import Caller
 from staffgate.contracts.identity import SessionsEnded
 from staffgate.validity import Validity
@@ -30,7 +31,7 @@ class Access:
         self._identity_url = identity_url
 
     def listen(self, bus: Bus) -> None:
-        bus.listen([SessionsEnded.type], self)
+        bus.listen([SessionsEnded.type, Heartbeat.type], self)  # these show until when one was heard
 
     async def authenticate(self, token: str) -> Caller:
         """Raise Unauthenticated, or Unavailable while it is not known which sessions have ended."""

@@ -57,6 +57,7 @@ class Validity:
         self._identity: Identity | None = None
         self._hearing_since = float("inf")
         self._loaded_at = float("-inf")
+        self._heard_at = self._known_at = float("-inf")
         self._looked_at = float("-inf")
         self._loaded = False
         self._due = asyncio.Event()
@@ -65,7 +66,7 @@ class Validity:
 
     def require(self) -> None:
         """Raise ServiceAway while it can't be known whose session has ended."""
-        if not self._verifier.has_keys or (not self._current and time.monotonic() - self._loaded_at > _TOO_OLD):
+        if not self._verifier.has_keys or self._too_old:
             raise ServiceAway("it can't be told whose session has ended")
 
     def verify(self, token: str) -> Caller:
@@ -82,7 +83,7 @@ class Validity:
 
     def recall(self, token: str) -> Caller | None:
         """As `verify`, where the token was verified before; None where there is more to it, and nothing is begun."""
-        if not self._current and time.monotonic() - self._loaded_at > _TOO_OLD:
+        if self._too_old:
             return None
         return self._verifier.recall(token)
 
@@ -103,6 +104,11 @@ class Validity:
         return time.monotonic() - self._looked_at >= _LOOK_AGAIN
 
     @property
+    def _too_old(self) -> bool:
+        """What was known when something was last heard or loaded was right then."""
+        return not self._current and time.monotonic() - max(self._loaded_at, self._known_at) > _TOO_OLD
+
+    @property
     def _current(self) -> bool:
         # What ended while nothing could be heard is known only from a load that began after hearing came back.
         return self._loaded_at >= self._hearing_since
@@ -110,6 +116,7 @@ class Validity:
     # --- hearing ----------------------------------------------------------------------------------------------
 
     def heard(self, body: bytes) -> None:
+        self._heard_at = time.monotonic()
         try:
             event = decode(open_envelope(body))
         except Undecodable as fault:
@@ -120,6 +127,10 @@ class Validity:
             self._verifier.end(event.sessions)
 
     def lost(self) -> None:
+        if (
+            self._current
+        ):  # a connection that was dead already said nothing; heartbeats come each second where it was not
+            self._known_at = self._heard_at
         self._hearing_since = float("inf")
         self._due.set()
 

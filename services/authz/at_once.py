@@ -16,16 +16,7 @@ from msgspec import UNSET, UnsetType
 from services.authz.decisions import LAST, MOST
 from services.authz.questions import explained, named
 from staffgate.contracts.caller import Caller, Person
-from staffgate.contracts.decisions import (
-    Action,
-    Decision,
-    Evaluation,
-    EvaluationsOptions,
-    Object,
-    PartialEvaluation,
-    Resource,
-    Subject,
-)
+from staffgate.contracts.decisions import Decision, EvaluationsOptions, Object, Subject
 from staffgate.decision import Question, Verdict
 from staffgate.mirror import Mirror
 
@@ -34,14 +25,48 @@ DENIED = b'{"decision":false}'
 _LONGER = ("min_revision", "await_subject")  # what may have to be waited for
 
 
-class _Many(PartialEvaluation, kw_only=True):
+class _Subject(msgspec.Struct, gc=False):
+    type: str
+    id: str
+    properties: Object | UnsetType = UNSET
+
+
+class _Action(msgspec.Struct, gc=False):
+    name: str
+    properties: Object | UnsetType = UNSET
+
+
+class _Resource(msgspec.Struct, gc=False):
+    type: str
+    id: str
+    properties: Object | UnsetType = UNSET
+
+
+class _One(msgspec.Struct, gc=False):
+    """The contract's own, without a dict for what nobody says, and unknown to the garbage collector: to read a thousand of
+    the contract's takes two milliseconds, of these 0.2."""
+
+    subject: _Subject
+    action: _Action
+    resource: _Resource
+    context: Object | UnsetType = UNSET
+
+
+class _Partial(msgspec.Struct, gc=False):
+    subject: _Subject | UnsetType = UNSET
+    action: _Action | UnsetType = UNSET
+    resource: _Resource | UnsetType = UNSET
+    context: Object | UnsetType = UNSET
+
+
+class _Many(_Partial, kw_only=True, gc=False):
     """Evaluations that can all be read."""
 
-    evaluations: list[PartialEvaluation] = msgspec.field(default_factory=list)
+    evaluations: list[_Partial] = msgspec.field(default_factory=list)
     options: EvaluationsOptions = msgspec.field(default_factory=EvaluationsOptions)
 
 
-_one = msgspec.json.Decoder(Evaluation).decode
+_one = msgspec.json.Decoder(_One).decode
 _many = msgspec.json.Decoder(_Many).decode
 _encode = msgspec.json.Encoder().encode
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -96,11 +121,13 @@ class AtOnce:
             found.append(answer)
         return found
 
-    def _answer(self, staff: UUID, action: Action, resource: Resource, told: bool) -> bytes | None:
-        properties = resource.properties
+    def _answer(self, staff: UUID, action: _Action, resource: _Resource, told: bool) -> bytes | None:
+        properties = resource.properties or {}
         if action.properties:
             properties = {**properties, **action.properties}
+        decide = self._mirror.decide_now
         if not properties:
+            decide = self._mirror.decide_anew
             known = self._mirror.recall(staff.int, action.name, resource.type, resource.id)
             if known is not None:
                 if not told:
@@ -108,7 +135,7 @@ class AtOnce:
                 if known.told is None:
                     known.told = _telling(known.verdict, resource.type)
                 return known.told
-        verdict = self._mirror.decide_now(staff, Question(action.name, resource.type, resource.id, properties))
+        verdict = decide(staff, Question(action.name, resource.type, resource.id, properties))
         if verdict is None:
             return None
         if told:
@@ -116,7 +143,7 @@ class AtOnce:
         return ALLOWED if verdict.allowed else DENIED
 
 
-def _about(caller: Caller, subject: Subject | UnsetType) -> UUID | None:
+def _about(caller: Caller, subject: _Subject | UnsetType) -> UUID | None:
     """None where nobody can be meant, or who may not be asked about."""
     if subject is UNSET:
         return None

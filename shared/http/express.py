@@ -10,11 +10,11 @@ What makes it safe is how little is read here:
   with where a request ends but one Content-Length at most, and a body of just that length.
 - Only where besides the request line is one of ours and each header line one of the few that mean nothing to the answer,
   or are read here, each once. Whoever writes a request in another way gets the long way.
-- What is not answered here goes to aiohttp whole; the next request is looked at only after that has been answered.
+- What is not answered here goes to aiohttp whole, and so does what comes until that has been answered.
 - Many clients send head and body apart: what is a head of this kind and the beginning of its body is held until the rest
   comes, for half a second and up to 256 KiB.
-- As soon as aiohttp has been given anything else (a part of a request, two at once, what came while one was being
-  answered) the connection is aiohttp's until it ends: nobody but its parser knows where the next request begins.
+- As soon as aiohttp has been given anything else (a part of a request, two at once) the connection is aiohttp's until it
+  ends: nobody but its parser knows where the next request begins.
 
 It leans on private attributes of aiohttp's RequestHandler, so aiohttp is pinned below the next minor release and the
 tests are run against each. AUTHZ_EXPRESS=false turns it off.
@@ -120,8 +120,8 @@ class Express:
         """The protocol of a connection."""
         return _Handler(server, self)
 
-    def answer(self, data: bytes) -> tuple[Form, bytes | None]:
-        """Of what form this is; and the whole answer, if it can be given now."""
+    def answer(self, data: bytes, now: bool) -> tuple[Form, bytes | None]:
+        """Of what form this is; and the whole answer, if one is wanted `now` and can be given."""
         began = time.perf_counter()
         head, end, body = data.partition(b"\r\n\r\n")
         first, *lines = head.split(b"\r\n")
@@ -146,7 +146,7 @@ class Express:
         if size != len(body):
             begun = end and len(body) < size and len(head) + size < _LARGEST
             return Form.BEGUN if begun else Form.ODD, None
-        if lane is None or seen & _NEEDED != _NEEDED:
+        if lane is None or seen & _NEEDED != _NEEDED or not now:
             return Form.WHOLE if end else Form.ODD, None
         return Form.WHOLE, self._answer(lane, token, body, request_id, began)
 
@@ -240,7 +240,7 @@ class _Handler(RequestHandler):
             super().data_received(data)
             return
         self._held.append(data)
-        form, answer = self._express.answer(b"".join(self._held)) if self._is_idle() else (Form.ODD, None)
+        form, answer = self._express.answer(b"".join(self._held), self._is_idle())
         if answer is not None and self.transport is not None:
             self._taken()
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout

@@ -19,10 +19,10 @@ from staffgate.decision import Question, Snapshot, Verdict
 from staffgate.decision.model import ATTRIBUTES
 from staffgate.mirror.parts import Key, Part, Registry
 
-_MOST_EACH = 1000  # of one person; who asks about more than that begins anew
+_MOST_EACH = 10_000  # of one person; who asks about more than that begins anew
 
-# What was asked besides action, type and id: the properties, as pairs.
-About = tuple[tuple[str, Hashable], ...]
+# What was asked besides action, type and id: the names of the properties, and then their values.
+About = tuple[Hashable, ...]
 
 
 class Answer(msgspec.Struct, gc=False):
@@ -46,7 +46,7 @@ class Person(msgspec.Struct, gc=False):
         """Without the id, where that makes no difference."""
         described = self.described.get(type)
         if described is None or id in described or id in self.named:
-            return (id, action, type, *about)
+            return (None, id, action, type, *about)
         return (action, type, *about)
 
 
@@ -123,7 +123,8 @@ def about(question: Question) -> About | None:
     """None where one of the properties can't be looked up by: what is nested (a route's destination) is not remembered."""
     if not question.properties:
         return ()
-    return tuple(question.properties.items()) if all(type(one) is str for one in question.properties.values()) else None
+    values = question.properties.values()
+    return (*question.properties, *values) if all(type(one) is str for one in values) else None
 
 
 def _named(snapshot: Snapshot) -> frozenset[str]:

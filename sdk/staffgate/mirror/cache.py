@@ -63,10 +63,9 @@ class Cache:
         part = self._entries.get(key)
         return type(part) is Registry or (type(part) is Standing and part.until is None)
 
-    def touch(self, keys: Collection[Key]) -> None:
-        """They were asked about, though nobody had to look."""
-        for key in keys:
-            self._entries[key] = self._entries.pop(key)
+    def touch(self, key: Key) -> None:
+        """It was asked about, though nobody had to look."""
+        self._entries[key] = self._entries.pop(key)
 
     def missing(self, keys: Set[Key]) -> set[Key]:
         return {key for key in keys if key not in self._entries}

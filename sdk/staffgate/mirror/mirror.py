@@ -87,11 +87,14 @@ class Mirror:
     def decide_now(self, staff: UUID, question: Question, min_revision: int = 0) -> Verdict | None:
         """From memory alone; None where something has to be loaded."""
         properties = about(question)
-        known = None
         if properties is not None:
             known = self.recall(staff.int, question.action, question.type, question.id, properties)
-        if known is not None and known.verdict.snapshot.revision >= min_revision:
-            return known.verdict
+            if known is not None and known.verdict.snapshot.revision >= min_revision:
+                return known.verdict
+        return self.decide_anew(staff, question, min_revision)
+
+    def decide_anew(self, staff: UUID, question: Question, min_revision: int = 0) -> Verdict | None:
+        """The same for who has tried `recall` already."""
         now = self._now()
         if not self._pulse.since <= now < self._pulse.until and not self._believed(now):
             return None
@@ -101,10 +104,18 @@ class Mirror:
         except Missing:
             return None
         self._hits += 1
-        # What is right for a while only is not remembered.
-        if properties is not None and self._cache.lasts(staff.int) and all(self._cache.lasts(key) for key, _ in used):
-            self._answers.put(staff.int, question, properties, verdict, used)
+        self._remember(staff.int, question, verdict, used)
         return verdict
+
+    def _remember(self, staff: int, question: Question, verdict: Verdict, used: Used) -> None:
+        """Not what is right for a while only."""
+        properties, lasts = about(question), self._cache.lasts
+        if properties is None or not lasts(staff):
+            return
+        for key, _ in used:
+            if not lasts(key):
+                return
+        self._answers.put(staff, question, properties, verdict, used)
 
     def recall(self, staff: int, action: str, type: str, id: str, about: About = ()) -> Answer | None:
         """What was answered to the same before, where it is right still; None says nothing."""
@@ -115,8 +126,8 @@ class Mirror:
         if answer is None or not pulse.since <= self._now() < pulse.until:
             return None
         self._hits = hits = self._hits + 1
-        if not hits & 31:
-            self._cache.touch((staff, *person.used))
+        if not hits & 31:  # one part after the other: some people's answers were made from fifty
+            self._cache.touch((staff, *person.used)[(hits >> 5) % (1 + len(person.used))])
         return answer
 
     async def decide(self, staff: UUID, question: Question, min_revision: int = 0) -> Verdict:

@@ -124,12 +124,15 @@ class Replica:
         if current.version is None or (current.behind_since is not None and current.outdated):
             return None
         try:  # as most are: asked before, in these words
-            known = self._recall(staff.int, action, type, id, tuple(properties.items()))
+            known = self._recall(staff.int, action, type, id, (*properties, *properties.values()))
         except TypeError:  # there is something nested in it, which can't be looked up by
             known = None
         if known is not None:
             return known.allowed
-        verdict = self._mirror.decide_now(staff, question(action, type, id, properties))
+        decide = (
+            self._mirror.decide_now if properties else self._mirror.decide_anew
+        )  # ids among them were no text before
+        verdict = decide(staff, question(action, type, id, properties))
         return None if verdict is None else verdict.allowed
 
     @overload

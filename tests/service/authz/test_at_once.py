@@ -30,8 +30,8 @@ class Counted:
         self.off = False
         answer, one, many = Express.answer, AtOnce.evaluate, AtOnce.evaluate_all
 
-        def express(this: Express, data: bytes) -> tuple[Form, bytes | None]:
-            form, said = answer(this, data)
+        def express(this: Express, data: bytes, now: bool) -> tuple[Form, bytes | None]:
+            form, said = answer(this, data, now)
             self.express += said is not None
             return form, said
 

@@ -136,8 +136,8 @@ class Listening:
     def _counting(self, express: Express) -> None:
         answer = express.answer
 
-        def counted(data: bytes) -> tuple[Form, bytes | None]:
-            form, said = answer(data)
+        def counted(data: bytes, now: bool) -> tuple[Form, bytes | None]:
+            form, said = answer(data, now)
             self.count += said is not None
             return form, said
 

@@ -276,6 +276,23 @@ async def test_what_comes_while_one_is_answered_waits_for_its_turn(both: Both) -
         assert said.index(b"first") < said.index(b"second"), said
 
 
+async def test_whoever_asks_on_before_the_answer_keeps_the_express(both: Both) -> None:
+    """aiohttp's parser has had whole requests only, so that it is known where the next one begins."""
+
+    async def slowly() -> None:
+        nonlocal turn
+        turn += 1
+        if turn > 1:
+            await settled(Pipe())
+
+    pieces = [request(b'{"text":"first","slow":5}'), request(b'{"text":"second"}'), request(b'{"text":"third"}')]
+    turn, before = 0, both.fast.count
+    quick = await both.fast.said(pieces, between=slowly)
+    turn = 0
+    assert comparable(quick) == comparable(await both.slow.said(pieces, between=slowly))
+    assert both.fast.count == before + 1, "the third, when all before it had been answered"
+
+
 # --- whatever comes, in whatever pieces -----------------------------------------------------------------------
 
 _PARTS = [*ODD.values(), *[request()] * 200, *[request(b'{"text":"w","slow":2}')] * 40]

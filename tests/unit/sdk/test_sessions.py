@@ -109,3 +109,38 @@ async def test_what_can_not_be_read_is_loaded(sessions: Sessions, identity: Iden
     async with asyncio.timeout(5):
         while not refuses(sessions, session):
             await asyncio.sleep(0.005)
+
+
+async def test_what_was_heard_until_the_loss_counts_and_what_was_not_does_not(
+    sessions: Sessions, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten seconds from the last word that came: not from the last load, which may be half a minute ago, and not from the
+    moment in which a dead connection was noticed."""
+    now = 1000.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    sessions.restored()
+    await sessions.load()
+    identity.away = True
+    now += 25
+    sessions.heard(ended(uuid4()))
+    now += 4
+    sessions.lost()
+    now += 5.9
+    assert not refuses(sessions, uuid4())
+    assert sessions.recall(token()) is None, "it was never verified"
+    now += 0.2
+    with pytest.raises(ServiceAway):
+        sessions.verify(token())
+    assert sessions.recall(token()) is None
+
+
+async def test_what_was_verified_is_recalled_until_it_is_not_good(sessions: Sessions) -> None:
+    sessions.restored()
+    await sessions.load()
+    session = uuid4()
+    known = token(session=session)
+    assert sessions.recall(known) is None
+    caller = sessions.verify(known)
+    assert sessions.recall(known) is caller
+    sessions.heard(ended(session))
+    assert sessions.recall(known) is None
