@@ -122,7 +122,12 @@ class Mirror:
         person = self._people.get(staff)
         if person is None:
             return None
-        answer, pulse = person.answers.get(person.key(action, type, id, about)), self._pulse
+        described = person.described.get(type)
+        if described is None or id in described or id in person.named:  # as `Person.key`, which is 0.1 µs to call
+            answer = person.answers.get((None, id, action, type, *about) if about else (None, id, action, type))
+        else:
+            answer = person.answers.get((action, type, *about) if about else (action, type))
+        pulse = self._pulse
         if answer is None or not pulse.since <= self._now() < pulse.until:
             return None
         self._hits = hits = self._hits + 1

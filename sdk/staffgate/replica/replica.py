@@ -124,14 +124,14 @@ class Replica:
         if current.version is None or (current.behind_since is not None and current.outdated):
             return None
         try:  # as most are: asked before, in these words
-            known = self._recall(staff.int, action, type, id, (*properties, *properties.values()))
+            said = (*properties, *properties.values()) if properties else ()
+            known = self._recall(staff.int, action, type, id, said)
         except TypeError:  # there is something nested in it, which can't be looked up by
             known = None
         if known is not None:
             return known.allowed
-        decide = (
-            self._mirror.decide_now if properties else self._mirror.decide_anew
-        )  # ids among them were no text before
+        # An id among the properties was looked up as such, and not as the text that it counts as.
+        decide = self._mirror.decide_now if properties else self._mirror.decide_anew
         verdict = decide(staff, question(action, type, id, properties))
         return None if verdict is None else verdict.allowed
 
