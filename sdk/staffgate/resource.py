@@ -68,8 +68,9 @@ def asked(action: str, what: str | Named, id: str | None, properties: Mapping[st
     return question(action, *_name(what), {**own, **properties})
 
 
-def question(action: str, type: str, id: str, properties: Mapping[str, Any]) -> Question:
-    """With ids as text, as they come over HTTP; what is None is not there."""
+def question(action: str, type: str, id: object, properties: Mapping[str, Any]) -> Question:
+    """With ids as text, as they come over HTTP and stand in rules: the number 7 is the item "7". What is None is not there."""
+    id = id if isinstance(id, str) else str(id)
     if not properties:
         return Question(action, type, id)
     said = {name: _said(one) for name, one in properties.items() if one is not None}

@@ -22,6 +22,7 @@ from staffgate.mirror import Mirror
 
 ALLOWED = b'{"decision":true}'
 DENIED = b'{"decision":false}'
+_LONGEST = 64  # characters
 _LONGER = ("min_revision", "await_subject")  # what may have to be waited for
 
 
@@ -146,6 +147,8 @@ class AtOnce:
 def _about(caller: Caller, subject: _Subject | UnsetType) -> UUID | None:
     """None where nobody can be meant, or who may not be asked about."""
     if subject is UNSET:
+        return None
+    if len(subject.type) + len(subject.id) > _LONGEST:  # no UUID is so long, and what is remembered has to be short
         return None
     staff = _staff(subject.type, subject.id)
     return staff if type(caller) is not Person or staff == caller.staff else None

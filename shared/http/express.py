@@ -247,6 +247,8 @@ class _Handler(RequestHandler):
             self.transport.write(answer)
         elif form is Form.BEGUN and len(self._held) < _PIECES:
             self._timer = self._timer or self._loop.call_later(_HELD_FOR, self._let_go)
+            # aiohttp takes the connection for an idle one, and is not to close it in the middle of a request.
+            self._next_keepalive_close_time = max(self._next_keepalive_close_time, self._loop.time() + 2 * _HELD_FOR)
         else:
             self._let_go(whole=form is Form.WHOLE)
 

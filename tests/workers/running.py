@@ -27,6 +27,7 @@ class Running:
         self.process = process
         self.port = port
         self.url = f"http://{HOST}:{port}"
+        self.seen: set[int] = set()  # all that were ever its workers
         self._log = log
 
     @property
@@ -36,7 +37,9 @@ class Running:
             children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         except OSError:
             return set()
-        return {int(pid) for pid in children.split() if is_running(int(pid))}
+        found = {int(pid) for pid in children.split() if is_running(int(pid))}
+        self.seen |= found
+        return found
 
     @property
     def folder(self) -> Path:
@@ -122,17 +125,25 @@ async def running(
             sys.executable, *words, cwd=ROOT, env={"PATH": "/usr/bin:/bin"} | environ, stdout=out, stderr=out
         )
     tree = Running(process, port, log)
-    workers: set[int] = set()
     try:
         yield tree
     finally:
-        workers |= tree.workers
-        if process.returncode is None:
+        seen = tree.workers | tree.seen
+        await _ended(process)
+        for pid in filter(_is_worker, seen):
+            os.kill(pid, signal.SIGKILL)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """As it would end by itself, which leaves nothing behind; else at once."""
+    if process.returncode is None:
+        process.terminate()
+        try:
+            async with asyncio.timeout(10):
+                await process.wait()
+        except TimeoutError:
             process.kill()
             await process.wait()
-        for pid in workers:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
 
 def is_running(pid: int) -> bool:
@@ -141,3 +152,8 @@ def is_running(pid: int) -> bool:
     except OSError:
         return False
     return stat[stat.rindex(")") + 2] not in "ZX"
+
+
+def _is_worker(pid: int) -> bool:
+    """A number alone may be another's by now."""
+    return is_running(pid) and "--as-worker" in Path(f"/proc/{pid}/cmdline").read_text()

@@ -96,6 +96,11 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
                 place, _, feature = key.partition(_FEATURE)
                 yield place, feature or None, context
 
+    def items(self) -> frozenset[str]:
+        """The ids of the items that a rule is on (section 1), of whatever type."""
+        found = (place.partition(":") for place, _, _ in self.places())
+        return frozenset(id for _, colon, id in found if colon)
+
     def identity(self, rule: Rule) -> UUID | None:
         """The id of a rule (section 7), where it has one."""
         if not self.ids:

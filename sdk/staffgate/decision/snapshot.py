@@ -38,13 +38,14 @@ _MOST_SHARED = 10_000
 
 class Part(msgspec.Struct, frozen=True, gc=False):
     """One role, compiled: the same object for everybody who holds it. `products` are those that it says something about,
-    and `spoken` where it does, by contract, tenant and product (section 2)."""
+    and `spoken` where it does, by contract, tenant and product (section 2); `items` are the ids of those that it names."""
 
     role: str
     reach: Reach
     rules: Rules
     products: frozenset[str]
     spoken: frozenset[tuple[str | None, str | None, str]]
+    items: frozenset[str]
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
@@ -289,7 +290,7 @@ def _part(role: Role, catalogue: Catalogue) -> Part:
         for product in _products(place, catalogue)
     }
     products = frozenset(product for _, _, product in spoken)
-    return Part(role.id, REACHES[role.data_access], rules, products, frozenset(spoken))
+    return Part(role.id, REACHES[role.data_access], rules, products, frozenset(spoken), rules.items())
 
 
 def _mask(actions: Iterable[str]) -> Mask:

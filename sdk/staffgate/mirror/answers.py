@@ -12,17 +12,20 @@ says nothing of it that counts. So an item that nobody has asked about yet is mo
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable
+from functools import lru_cache
 
 import msgspec
 
-from staffgate.decision import Question, Snapshot, Verdict
+from staffgate.decision import Question, Verdict
 from staffgate.decision.model import ATTRIBUTES
 from staffgate.mirror.parts import Key, Part, Registry
 
 _MOST_EACH = 10_000  # of one person; who asks about more than that begins anew
+_MOST_PARTS = 64  # that one person's answers are made from: the rows of more owners are decided each time
+_LONGEST = 600  # characters of a question: what is longer is none of ours, and anybody may send a megabyte
 
-# What was asked besides action, type and id: the names of the properties, and then their values.
-About = tuple[Hashable, ...]
+# What was asked besides action, type and id: the names of the properties, and then their values, all of it text.
+About = tuple[str, ...]
 
 
 class Answer(msgspec.Struct, gc=False):
@@ -34,18 +37,19 @@ class Answer(msgspec.Struct, gc=False):
 
 
 class Person(msgspec.Struct, gc=False):
-    """One who was asked about: which ids their rules name, which the registries of the types describe, and which parts
-    besides their own went into the answers."""
+    """One who was asked about: which ids their rules name, and those of their roles, which the registries of the types
+    describe, and which parts besides their own went into the answers."""
 
     answers: dict[tuple[Hashable, ...], Answer]
     named: frozenset[str]
+    by_roles: frozenset[str]
     described: dict[str, Collection[str]]
     used: tuple[Key, ...]
 
     def key(self, action: str, type: str, id: str, about: About) -> tuple[Hashable, ...]:
         """Without the id, where that makes no difference."""
         described = self.described.get(type)
-        if described is None or id in described or id in self.named:
+        if described is None or id in described or id in self.named or id in self.by_roles:
             return (None, id, action, type, *about)
         return (action, type, *about)
 
@@ -67,12 +71,18 @@ class Answers:
         self, staff: int, question: Question, about: About, verdict: Verdict, used: Iterable[tuple[Key, Part]]
     ) -> None:
         """`used` are the other parts that went into it; the first is the registry, if the type has one."""
+        if len(question.action) + len(question.type) + len(question.id) + sum(map(len, about)) > _LONGEST:
+            return
         person = self.people.get(staff)
         if person is None or len(person.answers) >= _MOST_EACH:
             self._leave(staff)
-            person = self.people[staff] = Person({}, _named(verdict.snapshot), {}, ())
+            snapshot = verdict.snapshot
+            roles = _union(tuple(held.part.items for held in snapshot.roles if held.part.items))
+            person = self.people[staff] = Person({}, snapshot.grants.items(), roles, {}, ())
         for key, part in used:
             if key not in person.used:
+                if len(person.used) >= _MOST_PARTS:
+                    return
                 person.used += (key,)
                 self._users.setdefault(key, set()).add(staff)
             if question.type not in person.described and type(part) is Registry:
@@ -127,8 +137,7 @@ def about(question: Question) -> About | None:
     return (*question.properties, *values) if all(type(one) is str for one in values) else None
 
 
-def _named(snapshot: Snapshot) -> frozenset[str]:
-    """The ids of all items that a rule of the person, or of a role of theirs, is on."""
-    rules = (snapshot.grants, *(held.part.rules for held in snapshot.roles))
-    places = (place for one in rules for place, _, _ in one.places())
-    return frozenset(id for _, colon, id in (place.partition(":") for place in places) if colon)
+@lru_cache(1024)
+def _union(items: tuple[frozenset[str], ...]) -> frozenset[str]:
+    """The same object for everybody who holds the same roles: a role may name five hundred items."""
+    return frozenset().union(*items)

@@ -22,6 +22,7 @@ from staffgate.mirror.parts import NOBODY, Key, Part, Registry, Standing
 
 Used = list[tuple[Key, Part]]
 _NOTHING = (NOBODY.org, 0)
+_LONGEST = 45  # characters of a UUID, written as a URN
 
 
 class Missing(Exception):
@@ -179,8 +180,12 @@ class Asking:
         return question if standing.team is None else question.completed({owner: standing.team})
 
 
-@lru_cache(4096)
 def _person(text: str) -> Key | None:
+    return _number(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(4096)
+def _number(text: str) -> Key | None:
     try:
         return UUID(text).int
     except ValueError:

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.databases import Urls
-from services.authz.at_once import AtOnce
+from services.authz.at_once import AtOnce, _staff
 from shared.http.express import Express, Form
 from staffgate.contracts.identity import SessionsEnded, StaffSuspended
 from tests.conftest import FrozenClock
@@ -304,3 +304,12 @@ async def test_ids_of_requests_that_bring_none_are_new(authz: Authz, jane: Someo
     )
     assert len(ids) == 3
     assert answer.headers["X-Request-ID"] == trace.split("-")[1]
+
+
+async def test_what_is_no_uuid_at_all_is_not_kept(authz: Authz, jane: Someone) -> None:
+    """Whoever may not ask fills nobody's memory."""
+    _staff.cache_clear()
+    assert authz.first is not None
+    for id in ("x" * 100_000, "y" * 65):
+        assert (await asked(authz.first, ONE, question(id), jane.token)).status == 403
+    assert _staff.cache_info().currsize == 0

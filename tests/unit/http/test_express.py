@@ -379,3 +379,17 @@ async def test_an_express_connection_is_not_taken_for_an_idle_one(both: Both) ->
     assert handler._next_keepalive_close_time > asyncio.get_running_loop().time()
     pipe.close()
     await asyncio.sleep(0)
+
+
+async def test_a_connection_is_not_closed_as_idle_while_a_part_of_a_request_is_held(both: Both) -> None:
+    handler, pipe = both.fast.speaking(), Pipe()
+    assert isinstance(handler, _Handler)
+    pipe.protocol = handler
+    handler.connection_made(pipe)
+    await asyncio.sleep(0)
+    handler._next_keepalive_close_time = 0.0
+    handler.data_received(request()[:-1])
+    handler._process_keepalive()
+    assert not pipe.closing
+    pipe.close()
+    await asyncio.sleep(0)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from staffgate.decision import Question
-from staffgate.mirror import Mirror
+from staffgate.contracts.authz import Entry, Grant, Role, Target
+from staffgate.contracts.level import DataAccess, Level
+from staffgate.decision import Facts, Holding, Question
+from staffgate.mirror import Mirror, Standing, answers
 from staffgate.mirror.answers import about
+from staffgate.mirror.asking import _number
 from tests.unit.mirror.test_mirror import PAGE, Suite
 from tests.unit.mirror.world import ACME, CATALOGUE, HAN, JANE, LUKE, SlowSource, World
 
@@ -140,8 +145,8 @@ async def test_the_index_of_who_used_what_is_emptied_as_well(suite: Suite) -> No
     for number in range(20):
         await asked(suite, JANE, Question("contacts.view", "contact", str(number), {"owner": str(HAN)}))
     suite.mirror.announced(suite.world.change_person(JANE))
-    answers = suite.mirror._answers
-    assert (len(answers), answers.people, answers._users) == (0, {}, {})
+    found = suite.mirror._answers
+    assert (len(found), found.people, found._users) == (0, {}, {})
 
 
 async def test_whoever_is_asked_about_is_not_evicted() -> None:
@@ -155,3 +160,102 @@ async def test_whoever_is_asked_about_is_not_evicted() -> None:
             await mirror.decide(who, PAGE)
             for _ in range(33):
                 assert mirror.decide_now(JANE, PAGE) is not None
+
+
+# --- one answer for many items ---------------------------------------------------------------------------------
+
+
+class Named(World):
+    """Luke's own rule names the inbox 7, and a role of Han's the inbox 8."""
+
+    def standing(self, staff: UUID, resolve: Any) -> Standing | None:
+        def with_rules(facts: Facts) -> Any:
+            deny = Grant(id=UUID(int=3), target=Target(item="inbox:7"), level=Level.DENY)
+            role = Role(
+                id="r",
+                name="R",
+                data_access=DataAccess.FULL,
+                entries=(Entry(target=Target(item="inbox:8"), actions=("edit",)),),
+            )
+            grants = (deny,) if staff == LUKE else ()
+            roles = (Holding(id=UUID(int=4), role=role),) if staff == HAN else ()
+            return resolve(msgspec.structs.replace(facts, grants=grants, roles=roles))
+
+        return super().standing(staff, with_rules)
+
+
+def asking(world: World, **sizes: Any) -> Mirror:
+    mirror = Mirror(SlowSource(world, open=True), CATALOGUE, world.time, **{"size": 100, "bound": 3.0} | sizes)
+    mirror.hearing()
+    return mirror
+
+
+async def decided(mirror: Mirror, who: UUID, *ids: Any, action: str = "sms.read", **said: Any) -> list[bool]:
+    for id in ids:
+        await mirror.decide(who, Question(action, "inbox", id, said))
+    verdicts = [mirror.decide_now(who, Question(action, "inbox", id, said)) for id in ids]
+    return [verdict.allowed for verdict in verdicts if verdict is not None]
+
+
+async def test_items_that_nothing_tells_apart_share_an_answer() -> None:
+    mirror = asking(World())
+    await decided(mirror, JANE, "1")
+    assert mirror.recall(JANE.int, "sms.read", "inbox", "2") is mirror.recall(JANE.int, "sms.read", "inbox", "1")
+    assert mirror.recall(JANE.int, "sms.read", "section", "sms") is None
+
+
+async def test_an_item_that_a_rule_names_has_its_own() -> None:
+    mirror = asking(Named())
+    assert await decided(mirror, LUKE, "1", "7", "2") == [True, False, True]
+    assert await decided(mirror, HAN, "1", "8", action="sms.edit") == [False, True]
+
+
+async def test_an_item_that_the_registry_describes_has_its_own() -> None:
+    world = World()
+    world.change_item(ACME, "sales", HAN)
+    mirror = asking(world)
+    await decided(mirror, JANE, "1", "sales")
+    assert mirror.recall(JANE.int, "sms.read", "inbox", "sales") is not mirror.recall(
+        JANE.int, "sms.read", "inbox", "1"
+    )
+
+
+@pytest.mark.parametrize("id", [7, UUID(int=7), None, 1.5])
+async def test_an_id_that_is_no_text_has_none(id: Any) -> None:
+    """It is equal to no text that a rule names, and yet the rule is about it."""
+    mirror = asking(Named())
+    await decided(mirror, LUKE, "1")
+    assert mirror.recall(LUKE.int, "sms.read", "inbox", id) is None
+
+
+# --- hostile questions ----------------------------------------------------------------------------------------
+
+
+async def test_what_is_long_is_not_remembered() -> None:
+    mirror = asking(World())
+    for question in (
+        Question("sms.read", "inbox", "x" * 600),
+        Question("sms.read", "i" * 600, "x"),
+        Question("s" * 600, "inbox", "x"),
+        Question("sms.read", "inbox", "x", {"note": "x" * 600}),
+        Question("sms.read", "inbox", "x", {"n" * 600: "x"}),
+    ):
+        await mirror.decide(JANE, question)
+        mirror.decide_now(JANE, question)
+    assert mirror.stats.answers == 0
+
+
+async def test_no_long_text_is_kept_to_be_read_as_a_uuid() -> None:
+    _number.cache_clear()
+    mirror = asking(World())
+    for length in (45, 46, 100_000):
+        await decided(mirror, JANE, "1", owner="x" * length)
+    assert _number.cache_info().currsize == 1
+
+
+async def test_rows_of_very_many_owners_are_decided_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "_MOST_PARTS", 2)
+    mirror = asking(World())
+    await decided(mirror, JANE, "1", owner=str(LUKE))
+    await decided(mirror, JANE, "1", owner=str(HAN))
+    assert mirror.stats.answers == 1, "one registry and one owner, and no third part"

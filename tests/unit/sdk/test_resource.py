@@ -70,3 +70,9 @@ def test_a_person_is_one_who_is_in() -> None:
     for wrong in (Enrolling(**caller), str(JANE), None):
         with pytest.raises(TypeError):
             person(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("id", [7, UUID(int=7)])
+def test_an_id_is_text_in_every_form_of_the_question(id: Any) -> None:
+    assert question("sms.send", "inbox", id, {}).id == str(id)
+    assert question("sms.send", "inbox", id, {"owner": JANE}).id == str(id)
