@@ -55,9 +55,11 @@ class Verdicts:
             verdict = await self.decide(staff, question, at_least)
             if verdict.reason in _EARLY:
                 raise NotArrived(_Denied(verdict))
-            if verdict.reason in _ROWS and owner is not None and await self.standing(owner) is None:
+            if verdict.reason not in _ROWS or owner is None:
+                return verdict
+            if await self.standing(owner) is None:
                 raise NotArrived(_Denied(verdict))
-            return verdict
+            return await self.decide(staff, question, at_least)  # they may have arrived since
 
         try:
             return await self._arrivals.until_here([staff, *([owner] if owner else [])], attempt)

@@ -15,7 +15,7 @@ import pytest_asyncio
 from deploy.local.databases import Urls
 from staffgate.access import AUDIENCE
 from tests.conftest import fresh_database
-from tests.service.authz.conftest import IDS, ISSUER, Organisation, Someone
+from tests.service.authz.conftest import IDS, ISSUER, NOBODY, Organisation, Someone
 from tests.service.authz.sound import Administered
 from tests.service.bad_input import raw
 from tests.service.bad_input.forged import Forger
@@ -30,6 +30,7 @@ OWN = {
 }  # fmt: skip
 FOR_PRODUCTS = {
     "register_item", "register_items", "remove_item", "publish_manifest", "show_standing", "show_registry",
+    "show_registries", "list_standings", "show_some_standings",
     "check_placements", "follow_changes",
 }  # fmt: skip
 FOR_IDENTITY = {"check_placements"}  # of all products
@@ -114,6 +115,17 @@ class World(Administered):
 
     async def show_registry(self) -> Sound:
         return Sound(path={"org": str(self.acme.org), "type": "inbox"}, token=self.acme.authz.product)
+
+    async def show_registries(self) -> Sound:
+        return Sound(path={"org": str(self.acme.org)}, body={"types": ["inbox"]}, token=self.acme.authz.product)
+
+    async def list_standings(self) -> Sound:
+        query = {"after": str(NOBODY), "limit": "5"}
+        return Sound(path={"org": str(self.acme.org)}, query=query, token=self.acme.authz.product)
+
+    async def show_some_standings(self) -> Sound:
+        body = {"staff": [str(self.jane.id)]}
+        return Sound(path={"org": str(self.acme.org)}, body=body, token=self.acme.authz.product)
 
     async def follow_changes(self) -> Sound:
         return Sound(token=self.acme.authz.product)

@@ -6,11 +6,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
 from deploy.local.databases import Urls
+from services.authz.verdicts import Verdicts
 from staffgate.client import AuthzClient, ServiceAway
 from staffgate.contracts.authz import Heartbeat
 from staffgate.contracts.catalogue import Feature, Manifest, Section
@@ -326,6 +328,25 @@ async def test_whose_row_it_is_is_waited_for_too(office: Office, client: AuthzCl
     await asyncio.sleep(0)
     await acme.authz.publish(StaffAdded(org=acme.org, state=late.state))
     assert (await asked).allowed, "everybody begins in the company's own team, and so is vada"
+
+
+async def test_whoever_arrives_between_two_looks_is_seen(
+    office: Office, client: AuthzClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme, vada = office.acme, await office.acme.add()
+    await office.assigned(await office.role("Lead", "department", entry("view edit", "core.staff")), vada)
+    late = Someone(acme.authz, acme.org, state(status="invited"), IDS.uuid())
+    standing = Verdicts.standing
+
+    async def arriving(self: Verdicts, staff: UUID | None, at_least: int = 0) -> Any:
+        if staff == late.id and not late.changes:
+            await acme.authz.publish(StaffAdded(org=acme.org, state=late.state))
+            await until(lambda: late.changes)
+        return await standing(self, staff, at_least)
+
+    monkeypatch.setattr(Verdicts, "standing", arriving)
+    question = (vada.id, "core.staff.edit", "staff", str(late.id))
+    assert (await client.decide(*question, await_subject=True, owner=late.id)).allowed
 
 
 # --- the rest of the client -----------------------------------------------------------------------------------

@@ -75,9 +75,12 @@ class Heard:
         types = [event.state.type for event in told if event.state.staff == staff]
         return types[-1] if types else None
 
-    def link(self) -> str:
-        """The token of the newest link."""
-        event = self.of(contract.LinkIssued)[-1]
+    def links(self, staff: UUID) -> list[contract.LinkIssued]:
+        return [event for event in self.of(contract.LinkIssued) if event.staff == staff]
+
+    def link(self, staff: UUID | None = None) -> str:
+        """The token of the newest link; of the newest to that person."""
+        event = (self.of(contract.LinkIssued) if staff is None else self.links(staff))[-1]
         message = msgspec.json.decode(self.opener.open(event.sealed, str(event.link)), type=contract.LinkMessage)
         return message.url.partition("token=")[2]
 
@@ -196,13 +199,12 @@ class Acme:
 
     async def activate(self, staff: UUID) -> str:
         """Send the link and use it; what the person types at login."""
-        before = len(self.identity.heard.of(contract.LinkIssued))
+        heard = self.identity.heard
+        before = len(heard.links(staff))
         answer = await self.identity.post(f"/v1/staff/{staff}/activation-email", token=self.ray)
         assert answer.status == 202, answer.text
-        await self.identity.told(contract.LinkIssued, before + 1)
-        answer = await self.identity.post(
-            "/v1/activations", {"token": self.identity.heard.link(), "password": PASSWORD}
-        )
+        await until(lambda: len(heard.links(staff)) > before)
+        answer = await self.identity.post("/v1/activations", {"token": heard.link(staff), "password": PASSWORD})
         assert answer.status == 200, answer.text
         return str(answer.json["login"])
 

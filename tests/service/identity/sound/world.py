@@ -9,7 +9,7 @@ from uuid import UUID
 
 from staffgate.contracts import identity as contract
 from tests.service.bad_input.judge import Judge
-from tests.service.identity.conftest import PASSWORD, Acme, Running, log_in
+from tests.service.identity.conftest import PASSWORD, Acme, Running, log_in, until
 
 _number = itertools.count(1)
 
@@ -41,11 +41,10 @@ class Ground:
         return str((await log_in(self.identity, login)).json["access_token"])
 
     async def link(self) -> str:
-        before = len(self.identity.heard.of(contract.LinkIssued))
         staff = await self.invited()
         await self.identity.post(f"/v1/staff/{staff}/activation-email", token=self.acme.ray)
-        await self.identity.told(contract.LinkIssued, before + 1)
-        return self.identity.heard.link()
+        await until(lambda: self.identity.heard.links(staff))
+        return self.identity.heard.link(staff)
 
     async def by_email(self, transaction: str) -> dict[str, str]:
         """What finishes it, by a code that was sent."""
