@@ -19,7 +19,7 @@ from staffgate.contracts.authz import Target
 from staffgate.contracts.caller import Caller, Person
 from staffgate.contracts.problem import Problem
 from staffgate.decision import Question
-from staffgate.resource import Named, asked, question
+from staffgate.resource import Named, asked
 
 # Type, id, and what else describes it: `("contact", "7", {"owner": owner})`.
 Resource = tuple[str, str] | tuple[str, str, Mapping[str, Any]]
@@ -119,7 +119,7 @@ def _question(action: str, resource: Resource | Named) -> Question:
     if not isinstance(resource, tuple):
         return asked(action, resource, None, {})
     type, id, *about = resource
-    return question(action, type, id, about[0] if about else {})
+    return Question(action, type, id, about[0] if about else {})
 
 
 def unknown() -> Turned:

@@ -59,7 +59,7 @@ class Mirror:
         self._now = now
         self._cache = Cache(size, answers)
         self._answers = self._cache.answers
-        self._people = self._answers.people
+        self._by_words = self._answers.by_words
         self._loads = Loads()
         self._pulse = Pulse(bound, patience)
         self._deaf = True  # until somebody says otherwise
@@ -119,21 +119,16 @@ class Mirror:
 
     def recall(self, staff: int, action: str, type: str, id: str, about: About = ()) -> Answer | None:
         """What was answered to the same before, where it is right still; None says nothing."""
-        person = self._people.get(staff)
-        if person is None or not isinstance(id, str):  # an id of another kind equals no text that a rule names
-            return None
-        described = person.described.get(type)
-        # As `Person.key`, which takes 0.1 µs to call.
-        if described is None or id in described or id in person.named or id in person.by_roles:
-            answer = person.answers.get((None, id, action, type, *about) if about else (None, id, action, type))
-        else:
-            answer = person.answers.get((action, type, *about) if about else (action, type))
-        pulse = self._pulse
+        words = (staff, action, type, id, *about) if about else (staff, action, type, id)
+        answer, pulse = self._by_words.get(words), self._pulse
+        if answer is None:
+            answer = self._answers.alike(staff, action, type, id, about)
         if answer is None or not pulse.since <= self._now() < pulse.until:
             return None
         self._hits = hits = self._hits + 1
         if not hits & 31:  # one part after the other: some people's answers were made from fifty
-            self._cache.touch((staff, *person.used)[(hits >> 5) % (1 + len(person.used))])
+            used = (staff, *self._answers.people[staff].used)
+            self._cache.touch(used[(hits >> 5) % len(used)])
         return answer
 
     async def decide(self, staff: UUID, question: Question, min_revision: int = 0) -> Verdict:
