@@ -35,7 +35,7 @@ from deploy.local.process import Process
 PACE = 200  # changes a second
 ITEM = "sales"
 TARGET = {"section": "sms", "item": f"inbox:{ITEM}"}
-_WARM = 2.0  # seconds of changes that are not counted
+_WARM = 6.0  # seconds of changes that are not counted
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 Moments = dict[tuple[str, int], float]
@@ -110,8 +110,9 @@ class Load:
     async def run(self, pace: float, warm: float, seconds: float) -> None:
         began = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
-            for number in range(round(pace * (warm + seconds))):
-                at = number / pace
+            slowly = round(pace * warm / 2)  # at half the pace: nobody is known yet, and everybody has to be loaded
+            for number in range(slowly + round(pace * seconds)):
+                at = 2 * number / pace if number < slowly else warm + (number - slowly) / pace
                 await asyncio.sleep(max(0.0, began + at - time.monotonic()))
                 person = self._people[number % len(self._people)]
                 change = Change(person.organisation, person.staff, person.grant is None, at >= warm)
