@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import quote
 from uuid import UUID
@@ -12,6 +13,7 @@ from msgspec import UnsetType
 
 from staffgate.client.faults import ServiceAway
 from staffgate.client.line import Patience, Session
+from staffgate.client.paging import pages
 from staffgate.client.parts import (
     MOST,
     ItemsAsked,
@@ -218,13 +220,10 @@ class AuthzClient:
     async def items(self, org: UUID, **query: Any) -> AsyncIterator[authz.Item]:
         """What is registered. `type`, `section` and `label` narrow it."""
         params = {name: str(value) for name, value in query.items()}
-        while True:
-            page = await self._ask("GET", f"/v1/organisations/{org}/items", items.ItemList, params=params)
+        ask = partial(self._ask, "GET", f"/v1/organisations/{org}/items", items.ItemList)
+        async for page in pages(ask, params):
             for item in page.items:
                 yield item
-            if page.next is None:
-                return
-            params["after"] = page.next
 
     # --- the catalogue ----------------------------------------------------------------------------------------
 

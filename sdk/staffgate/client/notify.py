@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from staffgate.client.line import Patience, Session
-from staffgate.client.paging import query_of
+from staffgate.client.paging import pages, query_of
 from staffgate.client.transport import Token, Transport, Versioned
 from staffgate.contracts import notify
 
@@ -28,14 +29,10 @@ class NotifyClient:
 
     async def deliveries(self, asked: notify.DeliveryQuery | None = None) -> AsyncIterator[notify.Delivery]:
         """What became of messages, the newest first: of one's own, and for administrators of everybody's."""
-        params = query_of(asked)
-        while True:
-            page = await self._ask("GET", "/v1/deliveries", notify.DeliveryList, params=params)
+        ask = partial(self._ask, "GET", "/v1/deliveries", notify.DeliveryList)
+        async for page in pages(ask, query_of(asked)):
             for delivery in page.deliveries:
                 yield delivery
-            if page.next is None:
-                return
-            params["after"] = page.next
 
     async def replay(self, delivery: UUID) -> None:
         """Try a dead one again."""
@@ -87,14 +84,10 @@ class NotifyClient:
 
     async def suppressions(self, asked: notify.SuppressionQuery | None = None) -> AsyncIterator[notify.Suppression]:
         """The addresses that nothing is sent to, the newest first."""
-        params = query_of(asked)
-        while True:
-            page = await self._ask("GET", "/v1/suppressions", notify.SuppressionList, params=params)
+        ask = partial(self._ask, "GET", "/v1/suppressions", notify.SuppressionList)
+        async for page in pages(ask, query_of(asked), by="before"):
             for suppression in page.suppressions:
                 yield suppression
-            if page.next is None:
-                return
-            params["before"] = str(page.next)
 
     async def suppress(self, channel: Literal["email", "sms"], address: str) -> notify.Suppression:
         """Send nothing to this address from now on."""

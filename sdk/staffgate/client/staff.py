@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from staffgate.client.line import Patience, Session
-from staffgate.client.paging import query_of
+from staffgate.client.paging import pages, query_of
 from staffgate.client.transport import Token, Transport, Versioned
 from staffgate.contracts import identity
 
@@ -41,14 +42,10 @@ class StaffClient:
 
     async def list(self, asked: identity.StaffQuery | None = None) -> AsyncIterator[identity.Staff]:
         """Whom the person may view, a page after the other."""
-        params = query_of(asked)
-        while True:
-            page = await self._ask("GET", "/v1/staff", identity.StaffList, params=params)
+        ask = partial(self._ask, "GET", "/v1/staff", identity.StaffList)
+        async for page in pages(ask, query_of(asked)):
             for one in page.staff:
                 yield one
-            if page.next is None:
-                return
-            params["after"] = page.next
 
     async def show(self, staff: UUID) -> Versioned[identity.Staff]:
         return await self._versioned("GET", f"/v1/staff/{staff}", body=None)
