@@ -174,6 +174,7 @@ async def running(
         host, port = runner.addresses[0][:2]
         identity = Running(f"http://{host}:{port}", session, clock, heard, authz, database.owner, database.app, bus)
         await run_as_owner(identity, "DELETE FROM throttle")
+        await run_as_owner(identity, "DELETE FROM reset_request")
         try:
             yield identity
         finally:

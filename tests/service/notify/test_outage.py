@@ -57,6 +57,7 @@ class Post:
     async def pass_time(self, time: timedelta) -> None:
         """From one moment at which something falls due to the next, and never on before it is done. What falls due
         together is done together: no step is shorter than two seconds."""
+        await until(self._nothing_due)  # else the first step may be a lease's, and uses up a try
         end = self.notify.clock.now() + time
         while (now := self.notify.clock.now()) < end:
             due: datetime | None = await self.notify.owner.fetchval(f"SELECT min(next_attempt_at) FROM {_OPEN}")
