@@ -15,6 +15,8 @@ What makes it safe is how little is read here:
   comes, for half a second and up to 256 KiB.
 - As soon as aiohttp has been given anything else (a part of a request, two at once) the connection is aiohttp's until it
   ends: nobody but its parser knows where the next request begins.
+- Whoever asks again writes the same head but for a few values. What is the same to the byte as in the request before on
+  the connection need not be read again, and that is two thirds of the reading: 4.7 µs without it, 1.6 with it.
 
 It leans on private attributes of aiohttp's RequestHandler, so aiohttp is pinned below the next minor release and the
 tests are run against each. AUTHZ_EXPRESS=false turns it off.
@@ -29,6 +31,7 @@ import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -54,6 +57,7 @@ _HOST = re.compile(rb"[A-Za-z0-9.\-]{1,255}(:[0-9]{1,5})?")
 _BEARER = re.compile(rb"Bearer ([A-Za-z0-9._~+/=-]+)")
 _JSON = re.compile(rb"application/json(; ?charset=utf-8)?", re.IGNORECASE)
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,6}")
+_VISIBLE = re.compile(rb"[\x21-\x7e]+")
 
 # What decides where a request ends, or what comes after it: whoever sends one of these is aiohttp's.
 _FRAMING = frozenset(
@@ -64,6 +68,7 @@ _FRAMING = frozenset(
 _OTHER = -1
 _HOSTS, _TOKEN, _TYPE, _SIZE, _ID, _TRACE = (1 << number for number in range(6))
 _NEEDED = _HOSTS | _TOKEN | _TYPE | _SIZE
+_CHANGING = _SIZE | _ID | _TRACE  # with every request of the same client
 # Read by nobody on the long way either, or only for the log of what is not answered here.
 _IGNORED = {
     name: 1 << number
@@ -120,15 +125,21 @@ class Express:
         """The protocol of a connection."""
         return _Handler(server, self)
 
-    def answer(self, data: bytes, now: bool) -> tuple[Form, bytes | None]:
+    def answer(self, data: bytes, now: bool, usual: Usual) -> tuple[Form, bytes | None]:
         """Of what form this is; and the whole answer, if one is wanted `now` and can be given."""
         began = time.perf_counter()
+        if usual.lane is not None and now:
+            found = usual.read(data)
+            if found is not None:
+                body, request_id = found
+                return Form.WHOLE, self._answer(usual.lane, usual.token, body, request_id, began)
         head, end, body = data.partition(b"\r\n\r\n")
         first, *lines = head.split(b"\r\n")
         lane = self._lanes.get(first)
         if len(head) > _LONGEST or (lane is None and not _FIRST.fullmatch(first)):
             return Form.ODD, None
         seen, token, size, request_id = 0, "", 0, None
+        kinds = []
         for line in lines:
             kind, value = self._lines.get(line) or self._read(line)
             if kind == _OTHER:
@@ -137,6 +148,7 @@ class Express:
             if not kind or seen & kind:
                 return Form.ODD, None
             seen |= kind
+            kinds.append(kind)
             if kind == _SIZE:
                 size = value
             elif kind == _TOKEN:
@@ -148,6 +160,7 @@ class Express:
             return Form.BEGUN if begun else Form.ODD, None
         if lane is None or seen & _NEEDED != _NEEDED or not now:
             return Form.WHOLE if end else Form.ODD, None
+        usual.learn(first, lines, kinds, lane, token)
         return Form.WHOLE, self._answer(lane, token, body, request_id, began)
 
     def _answer(self, lane: _Open, token: str, body: bytes, request_id: bytes | None, began: float) -> bytes | None:
@@ -190,6 +203,63 @@ class _Open(msgspec.Struct, frozen=True):
     seconds: Histogram
 
 
+class Usual:
+    """How the requests of one connection are written: the text between those values of the head that change."""
+
+    __slots__ = ("_changing", "_last", "lane", "token")
+
+    def __init__(self) -> None:
+        self.lane: _Open | None = None  # until one has been read
+        self.token = ""
+        self._changing: list[tuple[bytes, int, int]] = []
+        self._last = b""
+
+    def learn(self, first: bytes, lines: Iterable[bytes], kinds: Iterable[int], lane: _Open, token: str) -> None:
+        """From a whole request that was read line by line."""
+        self.lane, self.token, self._changing = lane, token, []
+        text = first
+        for line, kind in zip(lines, kinds, strict=True):
+            text += b"\r\n"
+            if kind & _CHANGING:
+                name, value = _LINE.fullmatch(line).span(2)  # type: ignore[union-attr]
+                self._changing.append((text + line[:name], len(text) + name, kind))
+                text = line[value:]
+            else:
+                text += line
+        self._last = text + b"\r\n\r\n"
+
+    def read(self, data: bytes) -> tuple[bytes, bytes | None] | None:
+        """The body of another one, and its id; None where it is written otherwise, or is not whole."""
+        at, size, request_id = 0, 0, None
+        for text, length, kind in self._changing:
+            if not data.startswith(text, at):
+                return None
+            at += length
+            end = data.find(b"\r\n", at, at + _LONGEST)
+            if end < 0:
+                return None
+            value, at = data[at:end], end
+            if kind == _SIZE:
+                size = _length(value)
+            elif not _VISIBLE.fullmatch(value):
+                return None
+            elif kind == _ID:
+                request_id = value
+            elif request_id is None:
+                request_id = _trace(value)[1]
+        if not data.startswith(self._last, at):
+            return None
+        at += len(self._last)
+        return (data[at:], request_id) if len(data) - at == size and at <= _LONGEST else None
+
+
+@lru_cache(1024)
+def _length(value: bytes) -> int:
+    """Of a body; -1 where it is not for us to say."""
+    kind, size = _size(value)
+    return size if kind else -1
+
+
 def _host(value: bytes) -> tuple[int, Any]:
     return (_HOSTS if _HOST.fullmatch(value) else _OTHER), None
 
@@ -225,7 +295,7 @@ _READ: dict[bytes, Callable[[bytes], tuple[int, Any]]] = {
 class _Handler(RequestHandler):
     """aiohttp's protocol of one connection, with the express in front of it."""
 
-    __slots__ = ("_express", "_given", "_held", "_its_own", "_timer")
+    __slots__ = ("_express", "_given", "_held", "_its_own", "_timer", "_usual")
 
     def __init__(self, server: web.Server, express: Express) -> None:
         super().__init__(server, loop=server._loop, **server._kwargs)
@@ -234,13 +304,15 @@ class _Handler(RequestHandler):
         self._its_own = False  # whether only aiohttp's parser knows where the next request begins
         self._held: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._usual = Usual()
 
     def data_received(self, data: bytes) -> None:
         if self._its_own or not data:  # aiohttp calls it itself with nothing, to go on with what it has
             super().data_received(data)
             return
         self._held.append(data)
-        form, answer = self._express.answer(b"".join(self._held), self._is_idle())
+        whole = data if len(self._held) == 1 else b"".join(self._held)
+        form, answer = self._express.answer(whole, self._is_idle(), self._usual)
         if answer is not None and self.transport is not None:
             self._taken()
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from deploy.local.databases import Urls
 from services.authz.at_once import AtOnce, _staff
-from shared.http.express import Express, Form
+from shared.http.express import Express, Form, Usual
 from staffgate.contracts.identity import SessionsEnded, StaffSuspended
 from tests.conftest import FrozenClock
 from tests.service.authz.conftest import NOBODY, Answer, Authz, Organisation, Replica, Someone, registered, surroundings
@@ -30,8 +30,8 @@ class Counted:
         self.off = False
         answer, one, many = Express.answer, AtOnce.evaluate, AtOnce.evaluate_all
 
-        def express(this: Express, data: bytes, now: bool) -> tuple[Form, bytes | None]:
-            form, said = answer(this, data, now)
+        def express(this: Express, data: bytes, now: bool, usual: Usual) -> tuple[Form, bytes | None]:
+            form, said = answer(this, data, now, usual)
             self.express += said is not None
             return form, said
 

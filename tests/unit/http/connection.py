@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from shared.errors import Forbidden, Invalid, Unauthenticated
-from shared.http.express import Express, Form, Lane, lanes
+from shared.http.express import Express, Form, Lane, Usual, lanes
 from shared.http.middleware import telling
 from shared.http.operation import Api
 from staffgate.contracts.caller import Caller, Person, Product
@@ -136,8 +136,8 @@ class Listening:
     def _counting(self, express: Express) -> None:
         answer = express.answer
 
-        def counted(data: bytes, now: bool) -> tuple[Form, bytes | None]:
-            form, said = answer(data, now)
+        def counted(data: bytes, now: bool, usual: Usual) -> tuple[Form, bytes | None]:
+            form, said = answer(data, now, usual)
             self.count += said is not None
             return form, said
 
@@ -181,3 +181,33 @@ def comparable(answers: bytes) -> bytes:
     """Without the time, and the ids that are another each time."""
     answers = re.sub(rb"\r\nDate: [^\r]+", b"", answers)
     return re.sub(rb"X-Request-ID: [0-9a-f]{32}\r", b"X-Request-ID: new\r", answers)
+
+
+HEAD = {
+    "Host": "authz.test:8080",
+    "Authorization": "Bearer good",
+    "Content-Type": "application/json",
+    "X-Request-ID": "jane-1",
+}
+
+
+class Both:
+    def __init__(self, fast: Listening, slow: Listening) -> None:
+        self.fast = fast
+        self.slow = slow
+
+    async def same(self, *pieces: bytes, at_once: int | None = None) -> bytes:
+        """The one answer of both; and how many of its parts came at once."""
+        before = self.fast.count
+        quick, right = await self.fast.said(pieces), await self.slow.said(pieces)
+        assert comparable(quick) == comparable(right), pieces
+        if at_once is not None:
+            assert self.fast.count - before == at_once, pieces
+        return quick
+
+
+def request(body: bytes = b'{"text":"hello"}', line: str = "POST /say HTTP/1.1", **more: Any) -> bytes:
+    head = HEAD | {name.replace("_", "-"): value for name, value in more.items()}
+    head = {"Content-Length": str(len(body))} | head
+    lines = [line, *(f"{name}: {value}" for name, value in head.items() if value is not None)]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body

@@ -4,60 +4,14 @@ whatever pieces. Both are given the same, and compared."""
 from __future__ import annotations
 
 import asyncio
-import itertools
-import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from shared.http.express import _Handler
-from tests.conftest import LONG
-from tests.unit.http.connection import Listening, Pipe, comparable, settled
-
-RUNS = 60_000 if LONG else 800
-HEAD = {
-    "Host": "authz.test:8080",
-    "Authorization": "Bearer good",
-    "Content-Type": "application/json",
-    "X-Request-ID": "jane-1",
-}
-
-
-class Both:
-    def __init__(self, fast: Listening, slow: Listening) -> None:
-        self.fast = fast
-        self.slow = slow
-
-    async def same(self, *pieces: bytes, at_once: int | None = None) -> bytes:
-        """The one answer of both; and how many of its parts came at once."""
-        before = self.fast.count
-        quick, right = await self.fast.said(pieces), await self.slow.said(pieces)
-        assert comparable(quick) == comparable(right), pieces
-        if at_once is not None:
-            assert self.fast.count - before == at_once, pieces
-        return quick
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def both() -> AsyncIterator[Both]:
-    fast, slow = Listening(express=True), Listening(express=False)
-    await fast.runner.setup()
-    await slow.runner.setup()
-    yield Both(fast, slow)
-    await fast.runner.cleanup()
-    await slow.runner.cleanup()
-
+from tests.unit.http.connection import Both, Pipe, comparable, request, settled
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-def request(body: bytes = b'{"text":"hello"}', line: str = "POST /say HTTP/1.1", **more: Any) -> bytes:
-    head = HEAD | {name.replace("_", "-"): value for name, value in more.items()}
-    head = {"Content-Length": str(len(body))} | head
-    lines = [line, *(f"{name}: {value}" for name, value in head.items() if value is not None)]
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
 # --- what is answered at once ---------------------------------------------------------------------------------
@@ -278,6 +232,7 @@ async def test_what_comes_while_one_is_answered_waits_for_its_turn(both: Both) -
 
 async def test_whoever_asks_on_before_the_answer_keeps_the_express(both: Both) -> None:
     """aiohttp's parser has had whole requests only, so that it is known where the next one begins."""
+    turn = 0
 
     async def slowly() -> None:
         nonlocal turn
@@ -286,65 +241,11 @@ async def test_whoever_asks_on_before_the_answer_keeps_the_express(both: Both) -
             await settled(Pipe())
 
     pieces = [request(b'{"text":"first","slow":5}'), request(b'{"text":"second"}'), request(b'{"text":"third"}')]
-    turn, before = 0, both.fast.count
+    before = both.fast.count
     quick = await both.fast.said(pieces, between=slowly)
     turn = 0
     assert comparable(quick) == comparable(await both.slow.said(pieces, between=slowly))
     assert both.fast.count == before + 1, "the third, when all before it had been answered"
-
-
-# --- whatever comes, in whatever pieces -----------------------------------------------------------------------
-
-_PARTS = [*ODD.values(), *[request()] * 200, *[request(b'{"text":"w","slow":2}')] * 40]
-_BYTES = b"\r\n :%,;/\x00\xff0aPOSTHTTP1."
-
-
-def _spoilt(chance: random.Random, whole: bytes) -> bytes:
-    """One byte too many, too few, or another one."""
-    at = chance.randrange(len(whole))
-    byte = bytes([chance.choice(_BYTES)])
-    return chance.choice(
-        (whole[:at] + whole[at + 1 :], whole[:at] + byte + whole[at:], whole[:at] + byte + whole[at + 1 :])
-    )
-
-
-def _pieces(chance: random.Random) -> list[bytes]:
-    parts = [chance.choice(_PARTS) for _ in range(chance.randrange(1, 5))]
-    parts = [_spoilt(chance, part) if chance.random() < 0.3 else part for part in parts]
-    way = chance.random()
-    if way < 0.3:
-        return parts
-    if way < 0.6:  # what comes next begins as if the one before had ended
-        return [part[: chance.randrange(1, len(part) + 1)] if chance.random() < 0.4 else part for part in parts]
-    whole = b"".join(parts)
-    cuts = sorted({0, len(whole), *(chance.randrange(len(whole) + 1) for _ in range(chance.randrange(1, 6)))})
-    return [whole[start:end] for start, end in itertools.pairwise(cuts)]
-
-
-async def test_chance_finds_no_difference(both: Both) -> None:
-    before = both.fast.count
-    for seed in range(RUNS):
-        chance = random.Random(seed)  # noqa: S311 - the same seed, the same bytes
-        pieces = _pieces(chance)
-        quick, right = await both.fast.said(pieces), await both.slow.said(pieces)
-        assert comparable(quick) == comparable(right), (seed, pieces)
-    assert both.fast.count - before > RUNS / 5, "the express was on its way often"
-
-
-# --- and each part of it is needed ----------------------------------------------------------------------------
-
-
-async def test_without_the_watch_over_aiohttps_parser_it_is_found(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simple form of it, which anybody could smuggle through."""
-    monkeypatch.setattr(_Handler, "_is_idle", lambda _: True)
-
-    def never(self: _Handler, _value: bool) -> None: ...
-
-    monkeypatch.setattr(_Handler, "_its_own", property(lambda _: False, never))
-    with pytest.raises(AssertionError):
-        await test_a_header_that_is_cut_does_not_smuggle_the_next_line(both)
-    with pytest.raises(AssertionError):
-        await test_chance_finds_no_difference(both)
 
 
 # --- the connection -------------------------------------------------------------------------------------------
