@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from shared.http.express import _Handler
-from tests.unit.http.connection import Both, Pipe, comparable, request, settled
+from shared.http.operation import HEAVY
+from staffgate.contracts.caller import Caller
+from tests.unit.http.connection import Both, Desk, Pipe, comparable, request, settled
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -246,6 +248,37 @@ async def test_whoever_asks_on_before_the_answer_keeps_the_express(both: Both) -
     turn = 0
     assert comparable(quick) == comparable(await both.slow.said(pieces, between=slowly))
     assert both.fast.count == before + 1, "the third, when all before it had been answered"
+
+
+# --- what takes long ------------------------------------------------------------------------------------------
+
+
+async def test_of_what_is_heavy_there_is_one_a_turn_of_the_loop(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the light pass by."""
+    turn, heavy, light = 0, list[int](), list[int]()
+    plain = Desk.at_once
+
+    def at_once(desk: Desk, caller: Caller, content: bytes) -> bytes | None:
+        (heavy if len(content) > HEAVY else light).append(turn)
+        return plain(desk, caller, content)
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Desk, "at_once", at_once)
+    counting = asyncio.create_task(count())
+    long, short = (request(b'{"text":"%s"}' % (b"x" * size)) for size in (HEAVY, 1))
+    said = await asyncio.gather(*(both.slow.said([one]) for one in [long] * 8 + [short] * 8))
+    counting.cancel()
+    assert [answer[:12] for answer in said] == [b"HTTP/1.1 200"] * 16
+    assert len({*heavy}) == len(heavy) == 8
+    assert len({*light}) < len(light) == 8
+    before = both.fast.count
+    await both.same(long, short, at_once=1)
+    assert both.fast.count == before + 1
 
 
 # --- the connection -------------------------------------------------------------------------------------------
