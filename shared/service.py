@@ -138,26 +138,32 @@ async def migrated(settings: CommonSettings, folder: Path) -> AsyncIterator[None
 
 @asynccontextmanager
 async def connected(bus: Bus) -> AsyncIterator[None]:
-    """Consumers and listeners are to be added before. At the end they finish what they have begun."""
+    """Consumers and listeners are to be added before; `relayed`, all that emits, and `drained` come after it, in this order."""
     await bus.start()
     try:
         yield
     finally:
-        try:
-            await bus.drain()
-        finally:
-            await bus.close()
+        await bus.close()
 
 
 @asynccontextmanager
 async def relayed(relay: Relay) -> AsyncIterator[None]:
-    """Left before the bus: what the last requests committed still goes out."""
+    """Left when nothing emits any more and before the bus: what was committed last still goes out."""
     task = asyncio.create_task(relay.run(), name="relay")
     try:
         yield
     finally:
         relay.stop()
         await task
+
+
+@asynccontextmanager
+async def drained(bus: Bus) -> AsyncIterator[None]:
+    """The last part: at the end consumers finish what they have begun, while all that they use is still there."""
+    try:
+        yield
+    finally:
+        await bus.drain()
 
 
 async def bus_connected(bus: Bus) -> None:

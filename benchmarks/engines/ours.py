@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,9 +17,7 @@ from aiohttp import web
 
 from benchmarks.roster import Roster
 from staffgate.client.parts import PersonFacts, RegisteredItems
-from staffgate.contracts.authz import PermissionsChanged
 from staffgate.contracts.catalogue import Manifest
-from staffgate.contracts.envelope import Envelope
 from staffgate.decision import Catalogue, Question, Shared, decide, resolve
 from staffgate.replica import Replica
 
@@ -41,7 +38,6 @@ class Product:
         self._manifests = tuple(manifests)
         self._types = sorted(set(types))
         self._runner = asyncio.Runner()
-        self._revision = 1
 
     def __enter__(self) -> Product:
         self._runner.run(self._open())
@@ -56,16 +52,11 @@ class Product:
         return self.replica.allowed_now(staff, action, type, id, **properties)
 
     def renew(self) -> None:
-        """Everybody known, and nothing that was asked: of every type an item has changed, and with the items of a type
-        goes every answer that was made with them."""
-        self._revision += 1
-        change = PermissionsChanged(
-            org=ORG, previous=self._revision - 1, revision=self._revision, people=[], types=tuple(self._types)
-        )
-        self.replica.heard(_enveloped(change))
+        """Everybody known, and nothing that was asked. No announcement does that: with a person goes what is known of
+        them, and of what was made from a registry that has changed, only what is another now."""
+        self.replica._mirror._answers.clear()
         if self.replica.stats.mirror.answers:
             raise RuntimeError("something that was asked before is remembered")
-        self._runner.run(self._load_items())
 
     async def _open(self) -> None:
         app = web.Application()
@@ -114,7 +105,7 @@ class Product:
 
     async def _registry(self, request: web.Request) -> web.Response:
         items = [item for item in self._items if item.type == request.match_info["type"]]
-        return _json(RegisteredItems(items=items, revision=self._revision))
+        return _json(RegisteredItems(items=items, revision=1))
 
     async def _catalogue(self, _request: web.Request) -> web.Response:
         return _json({"version": 1, "manifests": self._manifests})
@@ -149,14 +140,6 @@ def completed(asked: Sequence[Call], known: Roster) -> list[Call]:
 
 async def _token() -> str:
     return "nobody-looks-at-it"
-
-
-def _enveloped(event: PermissionsChanged) -> bytes:
-    envelope = Envelope(
-        id=UUID(int=event.revision), source="authz", type=event.type, subject=str(event.org), org=event.org,
-        time=datetime.fromtimestamp(START, UTC), sequence=event.revision, data=msgspec.Raw(msgspec.json.encode(event)),
-    )  # fmt: skip
-    return msgspec.json.encode(envelope)
 
 
 def _json(body: object) -> web.Response:

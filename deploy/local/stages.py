@@ -26,7 +26,8 @@ LINT: list[Stage] = [
 def test(pytest_args: Sequence[str], *, long: bool) -> int:
     if long:
         os.environ["STAFFGATE_LONG"] = "1"
-    chosen = pytest_args or ["-n", str(min(_AT_ONCE, os.cpu_count() or 1)), "--dist", "loadfile"]
+    halves = ["-n", str(min(_AT_ONCE, os.cpu_count() or 1)), "--dist", "loadfile", "--no-loadscope-reorder"]
+    chosen = pytest_args or halves
     return _run([*LINT, ("tests (pytest)", ["-m", "pytest", *chosen])])
 
 

@@ -111,6 +111,7 @@ REQUIREMENTS = {
     "M09": "A code does not stand behind ten thousand invitations",
     "M10": "Receipts are signed, and neither repetition nor disorder changes what has come of a message",
     "M11": "What bounced for good is not sent to again; security mail that can't be delivered is told to an administrator",
+    "M12": "No administrator holds back what warns a person; to hold back what lets them in takes a fresh factor, and is written down",
     "N01": "SMS are limited by number, prefix, network, person, organisation and day, and by money",
     "N02": "Only to countries that are wanted, and never to premium, shared-cost and other odd numbers",
     "N03": "Where hardly any code is ever used, no more are sent",

@@ -28,7 +28,7 @@ from services.authz.listing import Listing
 from services.authz.manifests import Manifests
 from services.authz.measuring import MIRRORS, synced
 from services.authz.pages import Pages
-from services.authz.replicas import Replicas
+from services.authz.replicas import FORGOTTEN_EVERY, Replicas
 from services.authz.rows import Rows
 from services.authz.searches import Searches
 from services.authz.service import Authz
@@ -45,6 +45,7 @@ from shared.db import Database
 from shared.http.express import Express, lanes
 from shared.http.health import Check
 from shared.ids import Ids
+from shared.rounds import Round
 from shared.service import (
     Part,
     Role,
@@ -53,6 +54,7 @@ from shared.service import (
     assemble,
     bus_connected,
     connected,
+    drained,
     migrated,
     open_database,
     relayed,
@@ -110,11 +112,14 @@ def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None
         bus.consume(AUTHZ_STAFF, Consumer(AUTHZ_STAFF, db, HANDLERS).handle)
         items = Items(db, catalogues, Arrivals(0), lambda *_: None)  # of what they do here the bus tells everybody
         bus.consume(AUTHZ_ITEMS, Consumer(AUTHZ_ITEMS, db, item_handlers(items)).handle)
-        parts.append(ending(db))
     # Whoever commits may have to carry, and tells the one that does: a revoke made here is not to wait for a poll.
     # The heart has a connection of its own: one that waits behind questions would send more of them to the database.
     own, _ = open_database(msgspec.structs.replace(settings, pool_size=1), bus, clock, ids)
     parts += [connected(bus), relayed(relay), own.opened(), beating(own, bus)]
+    if role != Role.HTTP:
+        parts.append(ending(db))
+        parts.append(Round("recent", FORGOTTEN_EVERY, Replicas(db, catalogues).forget).running())
+    parts.append(drained(bus))
     service = assemble("authz", settings, routes=routes, parts=parts, checks=checks, express=express)
     service.app.on_shutdown.append(_stopping(streams))
     return service

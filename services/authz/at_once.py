@@ -129,7 +129,7 @@ class AtOnce:
         decide = self._mirror.decide_now
         if not properties:
             decide = self._mirror.decide_anew
-            known = self._mirror.recall(staff.int, action.name, resource.type, resource.id)
+            known = self._mirror.recall((staff.int, action.name, resource.type, resource.id))
             if known is not None:
                 if not told:
                     return ALLOWED if known.allowed else DENIED

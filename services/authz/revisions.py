@@ -46,7 +46,7 @@ async def raised(
     With `standings`, of a few people also what they have now: one query here, instead of a load by every replica that
     remembers them.
     """
-    revision = await store.raise_revision(tx, org, entries)
+    revision = await store.raise_revision(tx, org, people, types, entries)
     carried = await _carried(tx, org, people) if standings and people and len(people) <= _FEW else {}
     await tx.emit(
         PermissionsChanged(

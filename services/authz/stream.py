@@ -18,7 +18,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter, Gauge
 
-from shared.bus.envelope import Undecodable, open_envelope
+from shared.bus.envelope import Envelope, Undecodable, open_envelope
 from shared.bus.port import Message
 from shared.errors import Unavailable
 from staffgate.contracts.authz import Heartbeat, PermissionsChanged
@@ -29,6 +29,7 @@ from staffgate.contracts.stream import ENDED, OPENED, Ended, Opened, Reason
 _WAITING = (
     1 << 20
 )  # bytes that wait for one reader: the parts are shared, so that a thousand slow readers cost little more
+_BEHIND = _WAITING // 4  # of these; whoever is so far behind is not told what announcements carry, and loads it
 _QUIET = 3.0  # seconds without anything to tell, after which it is told that there is nothing
 _FAREWELL = 1.0  # seconds for the last words
 _SPREAD = 0.2  # of the time that a stream lasts, so that not all of them come back as one
@@ -80,9 +81,11 @@ class Streams:
             log.error("stream.announcement_unreadable", error=str(fault))
             self._end("unreadable")
             return
-        part = _event(envelope.type, message.body, str(envelope.id))
+        part = lean = _event(envelope.type, message.body, str(envelope.id))
+        if envelope.type == PermissionsChanged.type and any(stream.behind for stream in self._open):
+            lean = _event(envelope.type, _lean(envelope, message.body), str(envelope.id))
         for stream in tuple(self._open):
-            stream.put(part)
+            stream.put(lean if stream.behind else part)
 
     def lost(self) -> None:
         self._hearing = False
@@ -130,6 +133,10 @@ class _Stream:
         self._news = asyncio.Event()
         self.ended: Reason | None = None
 
+    @property
+    def behind(self) -> bool:
+        return self._size > _BEHIND
+
     def put(self, part: bytes) -> None:
         if self.ended is not None:
             return
@@ -167,6 +174,17 @@ class _Stream:
                 await self._news.wait()
         except TimeoutError:
             self._parts.append(b": nothing new\n\n")
+
+
+def _lean(envelope: Envelope, body: bytes) -> bytes:
+    """An announcement without what it carries; one that can't be read is as it is."""
+    try:
+        fields = msgspec.json.decode(envelope.data, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return body
+    if fields.pop("standings", None) is None:
+        return body
+    return msgspec.json.encode(msgspec.structs.replace(envelope, data=msgspec.Raw(msgspec.json.encode(fields))))
 
 
 def _event(name: str, data: bytes, id: str = "") -> bytes:

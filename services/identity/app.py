@@ -31,6 +31,7 @@ from services.identity.organisation.closing import Closing
 from services.identity.organisation.numbers import Numbers
 from services.identity.organisation.organisations import Organisations
 from services.identity.organisation.ownership import Ownership
+from services.identity.organisation.recoveries import Recoveries
 from services.identity.organisation.security import Security
 from services.identity.password.links import Links
 from services.identity.password.own_password import OwnPassword
@@ -38,6 +39,7 @@ from services.identity.password.passwords import Passwords, read_pepper
 from services.identity.password.resets import Resets
 from services.identity.permits import OwnToken, Permits
 from services.identity.replies import KeptReplies
+from services.identity.retention import Retention
 from services.identity.service import Identity
 from services.identity.session.keys import Keys, Signer
 from services.identity.session.products import Products, read_products
@@ -71,6 +73,7 @@ from shared.service import (
     assemble,
     bus_connected,
     connected,
+    drained,
     migrated,
     open_database,
     relayed,
@@ -92,6 +95,8 @@ class Settings(CommonSettings, frozen=True, kw_only=True, forbid_unknown_fields=
     products: str = ""  # name:sha256 of its secret, comma between; while a secret is changed, name:sha256:sha256
     weblink_url: str = ""  # where weblinks lead; the random part comes after it. By default a page of identity's own
     erase_days: Annotated[int, Meta(ge=1, le=3650)] = 30  # who was deleted so long ago is forgotten
+    keep_days: Annotated[int, Meta(ge=1, le=3650)] = 30  # logins, sessions, links and the like, from when they are over
+    recovery_hours: Annotated[int, Meta(ge=1, le=720)] = 24  # so long the recovery of an owner waits for an objection
     networks: str = ""  # from where people may get in, CIDR with commas between; organisations can only tighten it
     passkey_domain: str = ""  # what passkeys are good for, by default the host of public_url; can not be changed later
     passkey_origins: str = ""  # the pages that may ask for them, commas between; by default the origin of public_url
@@ -120,12 +125,14 @@ def build(
             db.opened(),
             identity.keys.kept(),
             _asking(permits, settings.authz_url, OwnToken(identity.signer, db.clock)),
-            *([Erasure(db, settings.erase_days).round.running()] if role != Role.HTTP else []),
-            *([identity.closing.round.running(), _gone(identity).running()] if role != Role.HTTP else []),
-            *([identity.importer.running(), replies.round.running()] if role != Role.HTTP else []),
             connected(bus),
             relayed(relay),
+            *([Erasure(db, settings.erase_days).round.running()] if role != Role.HTTP else []),
+            *([Retention(db, settings.keep_days).round.running()] if role != Role.HTTP else []),
+            *([identity.closing.round.running(), _gone(identity).running()] if role != Role.HTTP else []),
+            *([identity.importer.running(), identity.recoveries.round.running()] if role != Role.HTTP else []),
             identity.resets.answering(),
+            drained(bus),
         ],
         # A broker that is away keeps nobody from logging in: events wait in the outbox.
         checks=[Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)],
@@ -154,6 +161,11 @@ def signing_keys(settings: Settings, db: Database) -> Keys:
     verifier = Verifier(settings.public_url, db.clock.seconds)
     life = timedelta(days=settings.key_days)
     return Keys(db, Opener(settings.factor_key), signer, verifier, settings.signing_key, life)
+
+
+def recoveries(settings: Settings, db: Database) -> Recoveries:
+    """For who has no service around them."""
+    return _identity(settings, db, password_hashing(settings), Permits()).recoveries
 
 
 def password_hashing(settings: Settings) -> Passwords:
@@ -204,6 +216,7 @@ def _identity(settings: Settings, db: Database, passwords: Passwords, permits: P
         closing=Closing(db, sessions, lifecycle, messages, settings.erase_days),
         numbers=Numbers(db, permits),
         ownership=Ownership(db, sessions, messages),
+        recoveries=Recoveries(db, links, lifecycle, messages),
         trail=Trail(db, permits),
         reach=Reach(messages),
     )

@@ -8,8 +8,9 @@ import unicodedata
 _RESERVED = ("admin", "administrator", "api", "help", "login", "owner", "root", "staffgate", "support", "system", "www")
 _NUMBER_PREFIX = "org-"
 
-# Keyboards of East Asia write these where others write the backslash; to a reader they are one.
-_SEPARATORS = {ord("＼"): "\\", ord("﹨"): "\\"}
+# Keyboards of East Asia write these where others write the backslash; to a reader they are one. What has no width comes
+# along when a login is copied out of an e-mail, where it keeps mail programs from making links of dots.
+_SEPARATORS = {ord("＼"): "\\", ord("﹨"): "\\"} | dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 
 # What is taken for each Latin letter once the case is folded: digits, and letters of the Cyrillic and the Greek alphabet.
 # Not every pair that there is (Unicode TR 39 has thousands), but those that people fall for.

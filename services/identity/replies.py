@@ -11,7 +11,6 @@ from services.identity.store import replies as store
 from shared.db import Database
 from shared.errors import Busy, Invalid
 from shared.http.replies import Reply
-from shared.rounds import Round
 from shared.sealing import Opener
 from staffgate.contracts.caller import Caller, Product
 from staffgate.contracts.event import NOBODYS
@@ -24,7 +23,6 @@ class KeptReplies:
     def __init__(self, db: Database, opener: Opener) -> None:
         self._db = db
         self._opener = opener
-        self.round = Round("replies", 600, self._forget_old)
 
     async def begin(self, caller: Caller, key: str, digest: bytes) -> Reply | None:
         (org, who), now = _whose(caller), self._db.clock.now()
@@ -48,10 +46,6 @@ class KeptReplies:
         org, who = _whose(caller)
         async with self._db.begin(org) as tx:
             await store.forget_reply(tx, org, who, key)
-
-    async def _forget_old(self) -> int:
-        async with self._db.begin_anywhere() as tx:
-            return await store.forget_replies_anywhere(tx, self._db.clock.now() - KEPT)
 
 
 def _whose(caller: Caller) -> tuple[UUID, str]:

@@ -14,6 +14,7 @@ from services.identity.organisation.closing import Closing
 from services.identity.organisation.numbers import Numbers
 from services.identity.organisation.organisations import Organisations
 from services.identity.organisation.ownership import Ownership
+from services.identity.organisation.recoveries import Recoveries
 from services.identity.organisation.security import Security
 from services.identity.password.links import Links
 from services.identity.password.own_password import OwnPassword
@@ -63,5 +64,6 @@ class Identity:
     closing: Closing
     numbers: Numbers
     ownership: Ownership
+    recoveries: Recoveries
     trail: Trail
     reach: Reach

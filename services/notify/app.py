@@ -50,6 +50,7 @@ from shared.service import (
     assemble,
     bus_connected,
     connected,
+    drained,
     migrated,
     open_database,
     relayed,
@@ -74,10 +75,6 @@ def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None
     receipts = Receipts(db, suppressions, read_providers(settings.providers), settings.public_url, tokens)
     parts: list[Part] = [migrated(settings, MIGRATIONS), db.opened()]
     checks = [Check("database", db.ping), Check("bus", lambda: bus_connected(bus), needed=False)]
-    if role != Role.HTTP:
-        dispatchers = _sending(settings, db, bus, parts, contents, receipts)
-        parts.append(receipts.round.running())
-        checks += [Check(f"dispatcher.{name}", dispatcher.ping) for name, dispatcher in dispatchers.items()]
     if role != Role.WORKER:
         access.listen(bus)
         parts.append(access.kept("notify", settings.client_secret))
@@ -85,6 +82,10 @@ def build(settings: Settings, bus: Bus, role: str, *, clock: Clock | None = None
     parts.append(connected(bus))
     if role != Role.HTTP:
         parts.append(relayed(relay))
+        dispatchers = _sending(settings, db, bus, parts, contents, receipts)
+        parts.append(receipts.round.running())
+        checks += [Check(f"dispatcher.{name}", dispatcher.ping) for name, dispatcher in dispatchers.items()]
+    parts.append(drained(bus))
     routes = api_routes(
         "notify",
         api,

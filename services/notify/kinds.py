@@ -16,8 +16,11 @@ def notice_kind(template: str) -> str | None:
     return template.removeprefix(NOTICE) if template.startswith(NOTICE) else None
 
 
+def warns(template: str) -> bool:
+    """It tells a person what happened to their account. Who did it may administer the organisation."""
+    return template.startswith(NOTICE) and template not in _NO_WARNINGS
+
+
 def is_security(template: str) -> bool:
     """Without it somebody can't get in, or is not warned: an administrator is told if it can't be delivered."""
-    if template in _NO_WARNINGS:
-        return False
-    return template in (CODE, LinkPurpose.RESET, LinkPurpose.ACTIVATE) or template.startswith(NOTICE)
+    return template in (CODE, LinkPurpose.RESET, LinkPurpose.ACTIVATE) or warns(template)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shared.bus import topology
+from shared.bus import parking, topology
 from shared.bus.port import TIERS, Handle, Hints, Message, Outcome, Queue, Verdict
 
 _GRACE = 20.0
@@ -42,6 +42,7 @@ class MemoryBus:
         """Once for each service of the process: each time what was added since begins."""
         self.connected = True
         for queue, handle in self._consumers[len(self._readers) :]:
+            self._count(queue.name)
             self._readers.append(asyncio.create_task(self._read(queue, handle), name=queue.name))
         for _, hints in self._listeners:
             hints.restored()
@@ -93,6 +94,7 @@ class MemoryBus:
             asyncio.get_running_loop().call_later(delay, self._waiting[queue.name].put_nowait, moved)
         else:
             self._parked[queue.name].append(moved)
+            self._count(queue.name)
 
     # --- the parking lots -------------------------------------------------------------------------------------
 
@@ -114,4 +116,8 @@ class MemoryBus:
     def _take(self, queue: str, id: str | None) -> Sequence[Message]:
         taken = [message for message in self._parked[queue] if id in (None, message.id)]
         self._parked[queue] = [message for message in self._parked[queue] if message not in taken]
+        self._count(queue)
         return taken
+
+    def _count(self, queue: str) -> None:
+        parking.show({queue: len(self._parked[queue])})

@@ -24,7 +24,7 @@ from aio_pika.abc import (
 )
 from pamqp.common import FieldTable
 
-from shared.bus import topology
+from shared.bus import parking, topology
 from shared.bus.envelope import CONTENT_TYPE
 from shared.bus.port import TIERS, Handle, Hints, Message, Outcome, Queue, Verdict
 
@@ -148,8 +148,11 @@ class RabbitBus:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self, connection: AbstractConnection) -> bool:
-        """Raise when a queue of ours has gone, or has no reader: a deleted queue ends its reader without a word."""
+        """Raise when a queue of ours has gone, or has no reader: a deleted queue ends its reader without a word. Count what
+        is parked on the way."""
         while True:
+            async with await connection.channel() as channel:
+                parking.show(await parking.counted(channel, [queue for queue, _ in self._consumers], _TIMEOUT))
             await asyncio.sleep(self._every)
             async with await connection.channel() as channel:
                 for name in self._read:
@@ -341,11 +344,7 @@ class RabbitParked:
         self._queues = queues
 
     async def counts(self) -> dict[str, int]:
-        found = {}
-        for queue in self._queues:
-            lot = await self._channel.declare_queue(topology.parked_queue(queue.name), passive=True, timeout=_TIMEOUT)
-            found[queue.name] = lot.declaration_result.message_count or 0
-        return found
+        return await parking.counted(self._channel, self._queues, _TIMEOUT)
 
     async def list(self, queue: str) -> Sequence[Message]:
         taken = await self._take(queue)

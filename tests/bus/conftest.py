@@ -16,7 +16,7 @@ from shared.bus.rabbit import RabbitBus
 TIERS = (0.2, 0.4)
 
 
-async def until(ready: Callable[[], Any], seconds: float = 10) -> Any:
+async def until(ready: Callable[[], Any], seconds: float = 30) -> Any:
     async with asyncio.timeout(seconds):
         while not (found := ready()):
             await asyncio.sleep(0.01)

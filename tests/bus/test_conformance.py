@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import aio_pika
+from prometheus_client import REGISTRY
 
 from shared.bus.port import Message, Outcome, Verdict
 from shared.bus.rabbit import RabbitParked
@@ -62,7 +63,7 @@ async def test_what_never_succeeds_is_parked_with_its_reason_and_can_be_replayed
     await bus.publish([message := world.message(b'{"a":1}')])
     lot = await parked(world)
     await until(lambda: len(handler.got) == 3)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await lot.counts())[world.queue.name] != 1:
             await asyncio.sleep(0.02)
     shown = await lot.list(world.queue.name)
@@ -81,7 +82,7 @@ async def test_a_replayed_message_survives_another_retry(world: World) -> None:
     await world.started(bus)
     await bus.publish([world.message()])
     lot = await parked(world)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await lot.replay(world.queue.name, None):
             await asyncio.sleep(0.02)
     await until(lambda: len(handler.got) == 3)
@@ -93,12 +94,32 @@ async def test_what_can_never_succeed_is_parked_at_once_and_can_be_dropped(world
     await world.started(bus)
     await bus.publish([world.message(), world.message()])
     lot = await parked(world)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await lot.counts())[world.queue.name] != 2:
             await asyncio.sleep(0.02)
     assert len(handler.got) == 2
     assert await lot.drop(world.queue.name, None) == 2
     assert (await lot.counts())[world.queue.name] == 0
+
+
+async def test_how_many_are_parked_is_measured_where_the_queue_is_read(world: World) -> None:
+    """From the beginning, so that an alarm has something to compare; and what an operator does from elsewhere is seen."""
+
+    def measured() -> float | None:
+        return REGISTRY.get_sample_value("bus_parked_messages", {"queue": world.queue.name})
+
+    handler, bus = Script(Outcome.PARK, Outcome.PARK), world.bus()
+    bus.consume(world.queue, handler)
+    assert measured() is None
+    await world.started(bus)
+    await until(lambda: measured() == 0)
+    await bus.publish([world.message(), world.message()])
+    await until(lambda: measured() == 2)
+    lot = await parked(world)
+    assert await lot.replay(world.queue.name, handler.got[0].id) == 1
+    await until(lambda: measured() == 1)
+    assert await lot.drop(world.queue.name, None) == 1
+    await until(lambda: measured() == 0)
 
 
 async def test_one_that_waits_does_not_hold_up_the_others(world: World) -> None:

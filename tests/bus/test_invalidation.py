@@ -112,7 +112,7 @@ class World:
 
     async def remembered_by_b(self, expected: bool) -> None:
         """B answers from its memory: only B is asked, so the counter is B's."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 before = answered("memory")
                 answer = await self.asked_of_b()

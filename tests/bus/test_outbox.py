@@ -175,7 +175,7 @@ async def test_what_is_under_way_is_not_handed_over_again_and_is_marked_together
     await until(lambda: orgs(bus) == sent)
     bus.confirmed.set()
     sent += await tell(db, 5)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await unmarked(urls):
             relay.wake()
             await asyncio.sleep(0.01)

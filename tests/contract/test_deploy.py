@@ -172,7 +172,7 @@ async def test_the_mailbox_in_a_container_takes_mail_and_shows_it(mailbox: tuple
     page = f"http://127.0.0.1:{http}"
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = "ray@acme.example", "jane@acme.example", "Crates"
-    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
         while not await ready(session, f"{page}/readyz"):
             await asyncio.sleep(0.02)
         await aiosmtplib.send(mail, hostname="127.0.0.1", port=smtp)

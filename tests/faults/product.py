@@ -3,7 +3,8 @@
     python -m tests.faults.product sound|unbounded|unhearing
 
 `unbounded` has no bound, `unhearing` has none either and is not told that it can't hear: those that a checker has to
-catch. Each kind has two replicas, one over RabbitMQ and one over authz's event stream.
+catch. Each kind has three replicas: one over RabbitMQ, one over authz's event stream, and one over RabbitMQ again that holds
+the organisation whole, and puts back what it knew after every fault.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from staffgate.replica import Replica
 from tests.faults.history import Answer, Line, Seen
 
 PACE = 0.02  # seconds between an answer and the next question about the same person
-VIAS = ("rabbitmq", "stream")
+VIAS = ("rabbitmq", "stream", "whole")
 
 
 class Setting(msgspec.Struct, frozen=True):
     amqp_url: str
     authz_url: str
     identity_url: str
+    org: UUID
     people: list[UUID]
     notes: str  # the file
 
@@ -90,6 +92,15 @@ class Asking:
             self._notes.put(Seen(self._via, time.monotonic(), believed))
 
 
+def hears(via: str, setting: Setting) -> dict[str, Any]:
+    match via:
+        case "stream":
+            return {"stream": True}
+        case "whole":
+            return {"amqp_url": setting.amqp_url, "organisations": [setting.org]}
+    return {"amqp_url": setting.amqp_url}
+
+
 async def main(kind: str, setting: Setting) -> None:
     notes = Notes(setting.notes)
     logging.getLogger("staffgate").addHandler(notes)
@@ -100,8 +111,8 @@ async def main(kind: str, setting: Setting) -> None:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         token = IdentityClient(session, setting.identity_url, "sms", "secret").token
         for via in VIAS:
-            heard: dict[str, Any] = {"amqp_url": setting.amqp_url} if via == "rabbitmq" else {"stream": True}
-            replica = await stack.enter_async_context(made(session, setting.authz_url, token, **heard, **options))
+            own = hears(via, setting)
+            replica = await stack.enter_async_context(made(session, setting.authz_url, token, **own, **options))
             asking = Asking(via, replica, setting.people, notes)
             for who in range(len(setting.people)):
                 task = asyncio.create_task(asking.about(who))

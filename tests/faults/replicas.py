@@ -233,6 +233,7 @@ def _product(world: World, kind: str) -> Product:
         amqp_url=amqp._replace(netloc=place).geturl(),
         authz_url=f"http://{HOST}:{world.authz.port}",
         identity_url=world.fleet.identity.url,
+        org=world.organisation.org,
         people=world.organisation.staff,
         notes=str(path),
     )

@@ -93,7 +93,7 @@ async def test_an_sms_is_acknowledged_as_twilio_does(suite: Bare) -> None:
     try:
         url = f"{place}/heard?delivery=1"
         _, accepted = await send_sms(suite, To="+4915112345678", From="Staffgate", Body="x", StatusCallback=url)
-        path, signature, fields = await asyncio.wait_for(heard.get(), 10)
+        path, signature, fields = await asyncio.wait_for(heard.get(), 30)
     finally:
         await runner.cleanup()
     assert (path, fields["MessageStatus"], fields["MessageSid"]) == ("/heard?delivery=1", "delivered", accepted["sid"])

@@ -15,7 +15,9 @@ from staffgate.client.faults import ServiceAway
 from staffgate.client.line import Patience, Session
 from staffgate.client.paging import pages
 from staffgate.client.parts import (
+    LONGEST,
     MOST,
+    ChangedSince,
     ItemsAsked,
     ItemsByType,
     PersonFacts,
@@ -80,7 +82,8 @@ class AuthzClient:
             action=decisions.Action(name=action),
             resource=decisions.Resource(type=type, id=id, properties=properties),
         )
-        return (await self._ask("POST", "/access/v1/evaluation", _Decided, question, safe=True)).decision
+        found = await self._ask("POST", "/access/v1/evaluation", _Decided, question, safe=True, decides=True)
+        return found.decision
 
     async def decide(
         self,
@@ -103,7 +106,8 @@ class AuthzClient:
             resource=decisions.Resource(type=type, id=id, properties=properties),
             context=_context(min_revision, await_subject),
         )
-        return _ruling(await self._ask("POST", "/access/v1/evaluation", _Decided, question, safe=True))
+        at_once = not (min_revision or await_subject)  # those are waited for by authz, too
+        return _ruling(await self._ask("POST", "/access/v1/evaluation", _Decided, question, safe=True, decides=at_once))
 
     async def decide_many(self, staff: UUID, questions: Sequence[Question], *, min_revision: int = 0) -> list[Ruling]:
         """Many questions about one person, in their order; a request for every thousand."""
@@ -114,7 +118,9 @@ class AuthzClient:
                 context=_context(min_revision),
                 evaluations=[_one_of_many(question) for question in questions[start : start + _MOST]],
             )
-            found = await self._ask("POST", "/access/v1/evaluations", _AllDecided, asked, safe=True)
+            found = await self._ask(
+                "POST", "/access/v1/evaluations", _AllDecided, asked, safe=True, decides=not min_revision
+            )
             if len(found.evaluations) != len(asked.evaluations):
                 raise ServiceAway("authz has answered another number of questions than it was asked")
             rulings += map(_ruling, found.evaluations)
@@ -145,7 +151,8 @@ class AuthzClient:
             resource=decisions.ResourceQuery(type=type, properties=properties),
             context=_context(min_revision, await_subject),
         )
-        return await self._ask("POST", "/access/v1/rows", RowFilter, asked, safe=True)
+        at_once = not (min_revision or await_subject)
+        return await self._ask("POST", "/access/v1/rows", RowFilter, asked, safe=True, decides=at_once)
 
     # --- searches (AuthZEN 1.0, section 8) --------------------------------------------------------------------
 
@@ -291,7 +298,7 @@ class AuthzClient:
 
     async def standing(self, staff: UUID) -> PersonFacts:
         """What authz knows of a person. Refused (404) where there is nobody of that id."""
-        return await self._ask("GET", f"/v1/replica/standings/{staff}", PersonFacts)
+        return await self._ask("GET", f"/v1/replica/standings/{staff}", PersonFacts, decides=True)
 
     async def standings(self, org: UUID, after: UUID | None = None, limit: int = MOST) -> Standings:
         """A page of everybody in an organisation. Refused (404) where there is none of that id."""
@@ -305,12 +312,17 @@ class AuthzClient:
 
     async def registry(self, org: UUID, type: str) -> RegisteredItems:
         path = f"/v1/replica/organisations/{org}/items/{quote(type, safe='')}"
-        return await self._ask("GET", path, RegisteredItems)
+        return await self._ask("GET", path, RegisteredItems, decides=True)
 
     async def registries(self, org: UUID, types: Sequence[str]) -> ItemsByType:
         """Of a thousand types at most."""
         path = f"/v1/replica/organisations/{org}/items"
         return await self._ask("POST", path, ItemsByType, ItemsAsked(types=list(types)), safe=True)
+
+    async def changed(self, org: UUID, since: int, seconds: float = 0.0) -> ChangedSince:
+        """What is not as it was at that revision, by whoever knew so many seconds ago that it missed nothing up to it."""
+        params = {"since": str(since), "seconds": f"{min(max(seconds, 0.0), LONGEST):.3f}"}
+        return await self._ask("GET", f"/v1/replica/organisations/{org}/changed", ChangedSince, params=params)
 
     async def _ask(self, method: str, path: str, kind: type[T], body: object = None, **options: Any) -> T:
         return await self._transport.ask(method, path, kind, token=self._token, body=body, **options)

@@ -18,12 +18,14 @@ Session = aiohttp.ClientSession | Wire
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How long a client waits, in seconds: `connect` for a connection, `answer` for an answer, that included, and `total`
-    for all of at most `tries` tries and the pauses between them."""
+    for all of at most `tries` tries and the pauses between them. `decision` is for all of it where somebody waits for a
+    yes or no; a connection that is silent for half of that is given up for another."""
 
     connect: float = 2.0
     answer: float = 5.0
     total: float = 10.0
     tries: int = 3
+    decision: float = 2.0
 
 
 class Line(Protocol):

@@ -39,7 +39,8 @@ class NotifyClient:
         await self._ask("POST", f"/v1/deliveries/{delivery}/replay", type(None))
 
     async def drop(self, delivery: UUID) -> None:
-        """Give up one that waits or is dead: what it says is erased."""
+        """Give up one that waits or is dead: what it says is erased. What somebody needs to get in takes a factor shown in the
+        last five minutes; what warns a person can't be dropped."""
         await self._ask("POST", f"/v1/deliveries/{delivery}/drop", type(None))
 
     # --- how they look ----------------------------------------------------------------------------------------
@@ -90,7 +91,7 @@ class NotifyClient:
                 yield suppression
 
     async def suppress(self, channel: Literal["email", "sms"], address: str) -> notify.Suppression:
-        """Send nothing to this address from now on."""
+        """Send nothing but warnings to this address from now on. Takes a factor shown in the last five minutes."""
         body = notify.AddSuppression(channel=channel, address=address)
         return await self._ask("POST", "/v1/suppressions", notify.Suppression, body=body)
 

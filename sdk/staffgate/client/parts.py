@@ -17,6 +17,7 @@ from staffgate.contracts.level import Level
 from staffgate.decision import Facts, Holding, Organisation, ProductAccess
 
 MOST = 500  # people in one answer
+LONGEST = 86_400.0  # seconds; nothing is kept for so long
 
 
 class PersonFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -43,6 +44,23 @@ class ItemsByType(msgspec.Struct, kw_only=True):
 
     items: dict[str, list[Item]]
     revision: int
+
+
+class ChangedQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Nothing was missed up to the revision `since`, and that was known so many `seconds` ago."""
+
+    since: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    seconds: Annotated[float, Meta(ge=0, le=LONGEST)] = 0.0
+
+
+class ChangedSince(msgspec.Struct, frozen=True, kw_only=True):
+    """What one announcement would say in place of all since then: whose permissions are not what they were (anybody's,
+    where `people` is null), and which types' registered items. Whatever else was right at that time is at `revision`."""
+
+    org: UUID
+    revision: int
+    people: list[UUID] | None
+    types: list[str]
 
 
 # --- many people ----------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class Renewing(Protocol):
 
 class Asked(msgspec.Struct, kw_only=True):
     """One request. `safe` says of a POST that it changes nothing, `key` is its Idempotency-Key, where the service honours
-    one. `token` shows who asks."""
+    one. `token` shows who asks. `decides`: somebody waits for a decision, and for all of it no longer than for one."""
 
     method: str
     path: str
@@ -48,6 +48,7 @@ class Asked(msgspec.Struct, kw_only=True):
     safe: bool = False
     key: str = ""
     if_match: str = ""
+    decides: bool = False
 
     @property
     def repeatable(self) -> bool:
@@ -101,9 +102,9 @@ class Transport:
         """As it came; 2xx."""
         headers, body = asked.written()
         repeatable, target = asked.repeatable, asked.target
-        tries, shown, renewed = _Tries(self._patience, repeatable), "", False
+        tries, shown, renewed = _Tries(self._patience, repeatable, asked.decides), "", False
         if asked.token is not None:
-            shown = await _authorized(headers, asked.token)
+            shown = await self._authorized(headers, asked.token, tries)
         while True:
             try:
                 answer = await self._line.send(
@@ -117,13 +118,26 @@ class Transport:
             if not renewed and _says_token_refused(fault) and isinstance(asked.token, Renewing):
                 renewed, former = True, shown
                 asked.token.refused(shown)
-                shown = await _authorized(headers, asked.token)
+                shown = await self._authorized(headers, asked.token, tries)
                 if shown != former:
                     continue
             pause = tries.pause(fault)
             if pause is None:
                 raise fault
             await asyncio.sleep(pause)
+
+    async def _authorized(self, headers: dict[str, str], token: Token, tries: _Tries) -> str:
+        if not tries.decides:
+            shown = await token()
+        else:
+            try:
+                async with asyncio.timeout(tries.left()):
+                    shown = await token()
+            except TimeoutError as fault:
+                raise ServiceAway(f"no access token in time to ask {self._url} with", unsent=True) from fault
+        if shown:
+            headers["Authorization"] = _bearer(shown)
+        return shown
 
     def read(self, answer: Answer, kind: type[T]) -> T:
         try:
@@ -136,19 +150,24 @@ class Transport:
 class _Tries:
     """How often, and when again."""
 
-    __slots__ = ("_began", "_made", "_patience", "_repeatable")
+    __slots__ = ("_answer", "_began", "_made", "_patience", "_repeatable", "_total", "decides")
 
-    def __init__(self, patience: Patience, repeatable: bool) -> None:
+    def __init__(self, patience: Patience, repeatable: bool, decides: bool) -> None:
         self._patience = patience
         self._repeatable = repeatable
+        self.decides = decides
+        self._answer, self._total = patience.answer, patience.total
+        if decides:
+            self._answer, self._total = min(self._answer, patience.decision / 2), min(self._total, patience.decision)
         self._began = time.monotonic()
         self._made = 0
 
     def within(self) -> float:
         """Seconds for the try that is made now."""
-        if not self._made:
-            return min(self._patience.answer, self._patience.total)
-        return min(self._patience.answer, max(0.001, self._patience.total - self._passed))
+        return min(self._answer, self.left())
+
+    def left(self) -> float:
+        return max(0.001, self._total - self._passed)
 
     def pause(self, fault: Refused | ServiceAway) -> float | None:
         """Before the next try; None where there is none. In the upper half of its length, lest all come at once."""
@@ -157,7 +176,7 @@ class _Tries:
             return None
         growing = _FIRST_PAUSE * 4.0 ** (self._made - 1) * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
         pause = max(growing, fault.retry_after or 0.0)
-        return pause if self._passed + pause < self._patience.total else None
+        return pause if self._passed + pause < self._total else None
 
     def _may_be_repeated(self, fault: Refused | ServiceAway) -> bool:
         if isinstance(fault, ServiceAway):
@@ -167,13 +186,6 @@ class _Tries:
     @property
     def _passed(self) -> float:
         return time.monotonic() - self._began
-
-
-async def _authorized(headers: dict[str, str], token: Token) -> str:
-    shown = await token()
-    if shown:
-        headers["Authorization"] = _bearer(shown)
-    return shown
 
 
 @lru_cache(256)

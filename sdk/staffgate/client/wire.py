@@ -101,6 +101,7 @@ class WireLine:
         except Garbage as fault:
             raise ServiceAway(f"{self._url} gave an answer that is none: {fault}") from fault
         except TimeoutError as fault:
+            self._pool.forget_idle()  # where packets vanish they do for all of them: the next request gets a new one
             raise ServiceAway(f"{self._url} gave no answer in time") from fault
         self._pool.forget_idle()
         return await self._send_anew(request, connect, deadline)

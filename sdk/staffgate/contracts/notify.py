@@ -263,7 +263,11 @@ class SuppressionChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 class MessageEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What became of a message to a person. `message` is the id of the link, code or notice; `security` says that the
-    person can't get in, or isn't warned, without it; `contact` is what the event that promised it called its address."""
+    person can't get in, or isn't warned, without it; `contact` is what the event that promised it called its address.
+
+    `at` is when the message left, or was given up. These events come in any order, and what a later message has shown of an
+    address stands against what is told of an earlier one.
+    """
 
     staff: UUID
     message: UUID
@@ -271,6 +275,7 @@ class MessageEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     template: str
     security: bool
     contact: str = ""
+    at: datetime | None = None
 
     @property
     def subject(self) -> UUID:

@@ -98,8 +98,8 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
 
     def items(self) -> frozenset[str]:
         """The ids of the items that a rule is on (section 1), of whatever type."""
-        found = (place.partition(":") for place, _, _ in self.places())
-        return frozenset(id for _, colon, id in found if colon)
+        on_items = (key for _, table in self._tables() for key in table if ":" in key)
+        return frozenset(key.partition(_FEATURE)[0].partition(":")[2] for key in on_items)
 
     def identity(self, rule: Rule) -> UUID | None:
         """The id of a rule (section 7), where it has one."""

@@ -92,7 +92,10 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     @property
     def asks_teams(self) -> bool:
         """Does it matter to this person's decisions in which team the owner of a row is (section 3)?"""
-        return any(held.part.reach in (TEAM, DEPARTMENT) for held in self.roles)
+        for held in self.roles:  # noqa: SIM110 - a generator takes three times as long, at every row with an owner
+            if TEAM <= held.part.reach <= DEPARTMENT:
+                return True
+        return False
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):

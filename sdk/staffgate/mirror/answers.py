@@ -5,8 +5,13 @@ to 7 µs, and to look it up a tenth of that. There is nothing to expire here: an
 cache loses one of its parts (the person, the registry of the item's type, the owner of the row), and what was made from
 a part that is only right for a while is not remembered at all.
 
+A registry that has changed is another matter: it is of many items, and mostly one of them is another now. Until it is
+loaded again nobody knows which, and what was made from it is in doubt: it is kept, and not given. Then only those answers go
+that were about an item of which the new one says something else.
+
 One answer serves for all items of a type that nothing tells apart: no rule of the person names the item, and the registry
-says nothing of it that counts. So an item that nobody has asked about yet is mostly answered as well.
+says nothing of it that counts. So an item that nobody has asked about yet is mostly answered as well. In its own words
+such an answer is remembered when it is asked for again: what is asked once takes no more room than it has to.
 
 What was asked in the very same words is found in one look at one dict. (By person first, and then by question, takes three
 times as long with 20,000 questions: what costs is memory that is not in the processor's cache.)
@@ -14,21 +19,35 @@ times as long with 20,000 questions: what costs is memory that is not in the pro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
-from staffgate.decision import Question, Verdict
-from staffgate.decision.model import ATTRIBUTES
+from staffgate.contracts.authz import Item
+from staffgate.decision import Question, Snapshot, Verdict
+from staffgate.decision.model import attributes
 from staffgate.mirror.parts import Key, Part, Registry
+from staffgate.mirror.pulse import Pulse
 
 _MOST_EACH = 10_000  # of one person; who asks about more than that begins anew
 _MOST_PARTS = 64  # that one person's answers are made from: the rows of more owners are decided each time
 _LONGEST = 600  # characters of a question: what is longer is none of ours, and anybody may send a megabyte
 
-# What was asked besides action, type and id: the names of the properties, and then their values, all of it text.
-About = tuple[str, ...]
+# Person (the number of their id), action, type, id; and what else was said: the names of the properties, then their values.
+Words = tuple[Any, ...]
+
+_NEVER = Pulse(0, 0)  # that of what is in doubt: there is no time at which it is good
+
+
+class Ground(msgspec.Struct, gc=False):
+    """A registry that answers were made from, or none: which ids something is said of that counts, and until when those
+    answers are good. `pulse` is the mirror's, which every look-up asks in any case: so to put them in doubt, or to settle it,
+    is to give all of them another one, and costs whoever looks one up nothing."""
+
+    pulse: Pulse
+    described: set[str]
 
 
 class Answer(msgspec.Struct, gc=False):
@@ -36,116 +55,160 @@ class Answer(msgspec.Struct, gc=False):
 
     allowed: bool
     verdict: Verdict
+    ground: Ground
     told: bytes | None = None
 
 
-# Person, action, type, id, and what else was said.
-Words = tuple[Hashable, ...]
-
-
 class Person(msgspec.Struct, gc=False):
-    """One who was asked about: in which words, which ids their rules name, and those of their roles, which the registries of
-    the types describe, and which parts besides their own went into the answers."""
+    """One who was asked about: in which words; what was answered of items that nothing tells apart, by all words but the id;
+    which ids their rules name, and those of their roles; by type, what the answers were made from; and which parts besides
+    their own went into them."""
 
-    answers: dict[tuple[Hashable, ...], Answer]
     words: list[Words]
+    alike: dict[Words, Answer]
     named: frozenset[str]
     by_roles: frozenset[str]
-    described: dict[str, Collection[str]]
-    used: tuple[Key, ...]
-
-    def key(self, action: str, type: str, id: str, about: About) -> tuple[Hashable, ...]:
-        """Without the id, where that makes no difference."""
-        described = self.described.get(type)
-        if described is None or id in described or id in self.named or id in self.by_roles:
-            return (None, id, action, type, *about)
-        return (action, type, *about)
+    grounds: dict[str, Ground]
+    used: list[Key]
 
 
 class Answers:
     """`size` is how many are remembered, some 400 bytes each. Of more, those go first whose person was first asked about."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, pulse: Pulse = _NEVER) -> None:
         self._size = size
+        self._pulse = pulse
         self.by_words: dict[Words, Answer] = {}
         self.people: dict[int, Person] = {}
         self._users: dict[Key, set[int]] = {}
-        self._described: dict[Key, frozenset[str]] = {}
+        self._grounds: dict[Key, Ground] = {}
+        self._count = 0
+        self._nothing = Ground(pulse, set())
 
     def __len__(self) -> int:
-        return len(self.by_words)
+        return self._count
 
-    def alike(self, staff: int, action: str, type: str, id: str, about: About) -> Answer | None:
+    def alike(self, words: Words) -> Answer | None:
         """What was answered of another item that nothing tells apart from this one: from now on in these words as well."""
+        staff, action, type, id = words[:4]
         person = self.people.get(staff)
-        # An id that is no text equals none that a rule names.
-        if person is None or not isinstance(id, str) or _is_long(action, type, id, about):
+        ground = None if person is None else person.grounds.get(type)
+        if person is None or ground is None:
             return None
-        answer = person.answers.get(person.key(action, type, id, about))
-        if answer is not None and len(self.by_words) < self._size:  # only a new answer makes room
-            self._note(person, (staff, action, type, id, *about), answer)
+        if id in ground.described or id in person.named or id in person.by_roles:
+            return None
+        answer = person.alike.get((action, type, *words[4:]))
+        # An id that is no text equals none that a rule names.
+        if answer is None or not isinstance(id, str) or _is_long(words):
+            return None
+        if self._count < self._size and len(person.words) < _MOST_EACH:  # only a new answer makes room
+            self._note(person, words, answer)
         return answer
 
-    def put(
-        self, staff: int, question: Question, about: About, verdict: Verdict, used: Iterable[tuple[Key, Part]]
-    ) -> None:
+    def put(self, words: Words, verdict: Verdict, used: Sequence[tuple[Key, Part]]) -> None:
         """`used` are the other parts that went into it; the first is the registry, if the type has one."""
-        action, type_, id = question.action, question.type, question.id
-        if _is_long(action, type_, id, about):
+        if _is_long(words):
             return
+        staff, action, type_, id = words[:4]
         person = self.people.get(staff)
-        if person is None or len(person.words) >= _MOST_EACH:
-            self._leave(staff)
-            snapshot = verdict.snapshot
-            roles = _union(tuple(held.part.items for held in snapshot.roles if held.part.items))
-            person = self.people[staff] = Person({}, [], snapshot.grants.items(), roles, {}, ())
+        if person is None or len(person.words) + len(person.alike) >= _MOST_EACH:
+            person = self._begun(staff, verdict.snapshot)
+        ground = person.grounds.get(type_)
         for key, part in used:
-            if key not in person.used:
+            users = self._users.get(key)
+            if users is None or staff not in users:
                 if len(person.used) >= _MOST_PARTS:
                     return
-                person.used += (key,)
+                person.used.append(key)
                 self._users.setdefault(key, set()).add(staff)
-            if type_ not in person.described and type(part) is Registry:
-                person.described[type_] = self._ids(key, part)
-        answer = person.answers[person.key(action, type_, id, about)] = Answer(verdict.allowed, verdict)
-        self._note(person, (staff, action, type_, id, *about), answer)
-        while len(self.by_words) > self._size:
+            if ground is None and type(part) is Registry:
+                ground = person.grounds[type_] = self._ground(key, part)
+        answer = Answer(verdict.allowed, verdict, ground or self._nothing)
+        if ground is None or id in ground.described or id in person.named or id in person.by_roles:
+            self._note(person, words, answer)
+        else:
+            key = (action, type_, *words[4:])
+            before = person.alike.get(key)
+            person.alike[key] = answer
+            if before is None:
+                self._count += 1
+            elif words in self.by_words:
+                self.by_words[words] = answer
+        while self._count > self._size:
             self._leave(next(iter(self.people)))
 
     def _note(self, person: Person, words: Words, answer: Answer) -> None:
-        if words not in self.by_words:
-            if len(person.words) >= _MOST_EACH:
-                return
-            person.words.append(words)
+        count = len(self.by_words)
         self.by_words[words] = answer
+        if len(self.by_words) > count:  # there may have been one, of an earlier revision
+            person.words.append(words)
+            self._count += 1
+
+    # --- forgetting -------------------------------------------------------------------------------------------
 
     def lose(self, key: Key) -> None:
         """This part is another now, or gone."""
         if type(key) is int:
             self._leave(key)
-        self._described.pop(key, None)
         for staff in tuple(self._users.get(key, ())):
             self._leave(staff)
+        self._grounds.pop(key, None)
+
+    def doubt(self, key: Key) -> bool:
+        """This registry is another now, and how it differs will be seen. False where nothing was made from it."""
+        ground = self._grounds.get(key)
+        if ground is None:
+            return False
+        ground.pulse = _NEVER
+        return True
+
+    def settle(self, key: Key, old: Registry, new: Registry) -> None:
+        """It is here: the answers about what is in both of them are good again."""
+        ground = self._grounds.get(key)
+        if ground is None:
+            return
+        changed = _changed(old.items, new.items)
+        if changed:
+            ground.described -= changed
+            ground.described |= {id for id in changed if _counting(new.items.get(id))}
+            for staff in self._users.get(key, ()):
+                self._forget(self.people[staff], ground, changed)
+        ground.pulse = self._pulse
+
+    def _forget(self, person: Person, ground: Ground, ids: set[str]) -> None:
+        gone = {words for words in person.words if words[3] in ids and person.grounds.get(words[2]) is ground}
+        if gone:
+            person.words = [words for words in person.words if words not in gone]
+            self._count -= len(gone)
+            for words in gone:
+                del self.by_words[words]
 
     def clear(self) -> None:
         self.by_words.clear()
         self.people.clear()
         self._users.clear()
-        self._described.clear()
+        self._grounds.clear()
+        self._count = 0
 
-    def _ids(self, key: Key, registry: Registry) -> frozenset[str]:
-        """Of the items that have something of their own that counts, the same for everybody."""
-        found = self._described.get(key)
-        if found is None:
-            items = registry.items.values()
-            found = frozenset(item.id for item in items if any(getattr(item, name) is not None for name in ATTRIBUTES))
-            self._described[key] = found
-        return found
+    def _begun(self, staff: int, snapshot: Snapshot) -> Person:
+        self._leave(staff)
+        roles = _union(tuple(held.part.items for held in snapshot.roles if held.part.items))
+        person = self.people[staff] = Person([], {}, snapshot.grants.items(), roles, {}, [])
+        return person
+
+    def _ground(self, key: Key, registry: Registry) -> Ground:
+        """The same for everybody."""
+        ground = self._grounds.get(key)
+        if ground is None:
+            described = {id for id, item in registry.items.items() if attributes(item)}
+            ground = self._grounds[key] = Ground(self._pulse, described)
+        return ground
 
     def _leave(self, staff: int) -> None:
         person = self.people.pop(staff, None)
         if person is None:
             return
+        self._count -= len(person.words) + len(person.alike)
         for words in person.words:
             del self.by_words[words]
         for key in person.used:
@@ -153,18 +216,32 @@ class Answers:
             users.discard(staff)
             if not users:
                 del self._users[key]
+                self._grounds.pop(key, None)
 
 
-def about(question: Question) -> About | None:
+def wording(staff: int, question: Question) -> Words | None:
     """None where one of the properties can't be looked up by: what is nested (a route's destination) is not remembered."""
-    if not question.properties:
-        return ()
-    values = question.properties.values()
-    return (*question.properties, *values) if all(type(one) is str for one in values) else None
+    said = question.properties
+    if not said:
+        return (staff, question.action, question.type, question.id)
+    for value in said.values():
+        if type(value) is not str:
+            return None
+    return (staff, question.action, question.type, question.id, *said, *said.values())
 
 
-def _is_long(action: str, type: str, id: str, about: About) -> bool:
-    return len(action) + len(type) + len(id) + sum(map(len, about)) > _LONGEST
+def _is_long(words: Words) -> bool:
+    return len(words[1]) + len(words[2]) + len(words[3]) + (sum(map(len, words[4:])) if words[4:] else 0) > _LONGEST
+
+
+def _changed(old: dict[str, Item], new: dict[str, Item]) -> set[str]:
+    """Of which items they say different things that count."""
+    other = {id for id, item in new.items() if old.get(id) != item} | (old.keys() - new.keys())
+    return {id for id in other if _counting(old.get(id)) != _counting(new.get(id))}
+
+
+def _counting(item: Item | None) -> dict[str, str]:
+    return {} if item is None else attributes(item)
 
 
 @lru_cache(1024)

@@ -70,13 +70,18 @@ class Asking:
         if subject.snapshot.closed is None:
             question = self._completed(subject, question, used, least, now)
         newest = self._agreed(subject, used, least) if used else least
-        return decide(self._at(staff, subject, newest).snapshot, self.catalogue, question)
+        if subject.snapshot.revision < newest:
+            subject = self._at(staff, subject, newest)
+        return decide(subject.snapshot, self.catalogue, question)
 
     def _agreed(self, subject: Standing, used: Used, least: int) -> int:
         """The one revision at which all of them are right."""
-        newest = max(subject.snapshot.revision, least)
+        newest = subject.snapshot.revision
+        if least > newest:
+            newest = least
         for _, part in used:
-            newest = max(newest, part.revision)
+            if part.revision > newest:
+                newest = part.revision
         for key, part in used:
             if part.revision < newest and not self._is_right(key, part, newest):
                 raise Missing(key, newest)
@@ -99,12 +104,16 @@ class Asking:
 
     def _get(self, key: Key, least: int, now: float) -> Part:
         part = None if self.memory is None else self.memory.get(key, now)
-        own = self._loaded.get(key) if self._loaded else None
-        if own is not None and (part is None or own[0].revision > part.revision):
-            part = own[0]
+        if self._loaded:
+            part = self._newer(key, part)
         if part is None:
             raise Missing(key, least)
         return part
+
+    def _newer(self, key: Key, part: Part | None) -> Part | None:
+        """Of what is in memory and what was loaded."""
+        own = self._loaded.get(key)
+        return own[0] if own is not None and (part is None or own[0].revision > part.revision) else part
 
     def _standing(self, key: Key, least: int, now: float) -> Standing:
         part = self._get(key, least, now)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from staffgate.contracts.authz import Heartbeat, PermissionsChanged
 from staffgate.decision import Catalogue, Question, Shared, Verdict, resolve
-from staffgate.mirror.answers import About, Answer, about
+from staffgate.mirror.answers import Answer, Answers, Words, wording
 from staffgate.mirror.asking import Asking, Missing, Used
 from staffgate.mirror.cache import Cache
 from staffgate.mirror.loads import Load, Loads
@@ -57,12 +57,14 @@ class Mirror:
         self._carried = carried
         self._source = source
         self._now = now
-        self._cache = Cache(size, answers)
-        self._answers = self._cache.answers
-        self._by_words = self._answers.by_words
-        self._loads = Loads()
         self._pulse = Pulse(bound, patience)
+        self._answers = Answers(answers, self._pulse)
+        self._by_words = self._answers.by_words
+        self._cache = Cache(size, self._answers)
+        self._loads = Loads()
         self._deaf = True  # until somebody says otherwise
+        # Told before everything is: what is remembered, and when at the latest it was believed.
+        self.forgetting: Callable[[Cache, float], None] = lambda _cache, _at: None
         self._replaced = 0
         self._install(catalogue)
         self._hits = self._misses = self._bypassed = self._begun = self._dropped = self._gaps = 0
@@ -86,48 +88,48 @@ class Mirror:
 
     def decide_now(self, staff: UUID, question: Question, min_revision: int = 0) -> Verdict | None:
         """From memory alone; None where something has to be loaded."""
-        properties = about(question)
-        if properties is not None:
-            known = self.recall(staff.int, question.action, question.type, question.id, properties)
-            if known is not None and known.verdict.snapshot.revision >= min_revision:
-                return known.verdict
-        return self.decide_anew(staff, question, min_revision)
+        words = wording(staff.int, question)
+        known = None if words is None else self.recall(words)
+        if known is not None and known.verdict.snapshot.revision >= min_revision:
+            return known.verdict
+        return self._decided(staff.int, question, words, min_revision)
 
-    def decide_anew(self, staff: UUID, question: Question, min_revision: int = 0) -> Verdict | None:
-        """The same for who has tried `recall` already."""
-        now = self._now()
-        if not self._pulse.since <= now < self._pulse.until and not self._believed(now):
+    def decide_anew(
+        self, staff: UUID, question: Question, min_revision: int = 0, *, tried: Words | None = None
+    ) -> Verdict | None:
+        """The same for who has tried `recall` already: in the question's own words, or in those `tried`."""
+        words = wording(staff.int, question)
+        if tried is not None and words is not None and words != tried:
+            return self.decide_now(staff, question, min_revision)
+        return self._decided(staff.int, question, words, min_revision)
+
+    def _decided(self, staff: int, question: Question, words: Words | None, min_revision: int) -> Verdict | None:
+        now, pulse = self._now(), self._pulse
+        if not pulse.since <= now < pulse.until and not self._believed(now):
             return None
         used: Used = []
         try:
-            verdict = self._from_memory.answer(staff.int, question, min_revision, now, used)
+            verdict = self._from_memory.answer(staff, question, min_revision, now, used)
         except Missing:
             return None
         self._hits += 1
-        self._remember(staff.int, question, verdict, used)
+        if words is not None and self._cache.lasts(staff) and _last(used):
+            self._answers.put(words, verdict, used)
         return verdict
 
-    def _remember(self, staff: int, question: Question, verdict: Verdict, used: Used) -> None:
-        """Not what is right for a while only."""
-        properties, lasts = about(question), self._cache.lasts
-        if properties is None or not lasts(staff):
-            return
-        for key, _ in used:
-            if not lasts(key):
-                return
-        self._answers.put(staff, question, properties, verdict, used)
-
-    def recall(self, staff: int, action: str, type: str, id: str, about: About = ()) -> Answer | None:
+    def recall(self, words: Words) -> Answer | None:
         """What was answered to the same before, where it is right still; None says nothing."""
-        words = (staff, action, type, id, *about) if about else (staff, action, type, id)
-        answer, pulse = self._by_words.get(words), self._pulse
+        answer = self._by_words.get(words)
         if answer is None:
-            answer = self._answers.alike(staff, action, type, id, about)
-        if answer is None or not pulse.since <= self._now() < pulse.until:
+            answer = self._answers.alike(words)
+            if answer is None:
+                return None
+        pulse = answer.ground.pulse
+        if not pulse.since <= self._now() < pulse.until:
             return None
         self._hits = hits = self._hits + 1
         if not hits & 31:  # one part after the other: some people's answers were made from fifty
-            used = (staff, *self._answers.people[staff].used)
+            used = (words[0], *self._answers.people[words[0]].used)
             self._cache.touch(used[(hits >> 5) % len(used)])
         return answer
 
@@ -319,6 +321,7 @@ class Mirror:
 
     def forget(self) -> None:
         """Everything; and nothing that is on its way is kept."""
+        self.forgetting(self._cache, self._pulse.last + self._pulse.bound)
         self._dropped += self._cache.clear()
         self._loads.forsake()
 
@@ -371,6 +374,14 @@ def _keys(org: UUID, people: Collection[UUID] | None, types: Collection[str]) ->
     if people is None:
         return None
     return {one.int for one in people} | {(org.int, type) for type in types}
+
+
+def _last(used: Used) -> bool:
+    """Not what is right for a while only."""
+    for _, part in used:  # noqa: SIM110 - a generator takes longer than all of this
+        if type(part) is Standing and part.until is not None:
+            return False
+    return True
 
 
 def _missing(take: Callable[[], None]) -> dict[Key, int]:

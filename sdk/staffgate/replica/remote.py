@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from uuid import UUID
 
+import msgspec
+
 from staffgate.client import AuthzClient, Refused
-from staffgate.client.parts import Standings
+from staffgate.client.parts import ChangedSince, Standings
 from staffgate.contracts.authz import Item
 from staffgate.decision import Catalogue
 from staffgate.mirror import Part, Registry, Resolve, Standing
@@ -77,6 +79,23 @@ class Remote:
 
         return await self._noted(read)
 
+    async def unchanged(
+        self, org: UUID, since: int, seconds: float, parts: Sequence[tuple[Key, Part]]
+    ) -> tuple[ChangedSince, Parts]:
+        """Those that are right still, of parts that were at the revision `since`, so many seconds ago."""
+        told: list[ChangedSince] = []
+
+        async def read() -> Parts:
+            found = await self._client.changed(org, since, seconds)
+            told.append(found)
+            if found.people is None:
+                return []
+            changed = keys(org, found.people, found.types)
+            return [(key, _at(part, found.revision)) for key, part in parts if key not in changed]
+
+        right = await self._noted(read)
+        return told[0], right
+
     async def _noted(self, read: Callable[[], Awaitable[Parts]]) -> Parts:
         return await (read() if self._lately is None else self._lately.noted(read))
 
@@ -88,6 +107,17 @@ async def _resolved(page: Standings, resolve: Resolve) -> Parts:
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
     return parts
+
+
+def keys(org: UUID, people: Iterable[UUID], types: Iterable[str]) -> set[Key]:
+    return {staff.int for staff in people} | {(org.int, type) for type in types}
+
+
+def _at(part: Part, revision: int) -> Part:
+    """The same at a later revision."""
+    if isinstance(part, Registry):
+        return msgspec.structs.replace(part, revision=revision)
+    return msgspec.structs.replace(part, snapshot=msgspec.structs.replace(part.snapshot, revision=revision))
 
 
 def _registry(org: UUID, type: str, revision: int, items: list[Item]) -> Registry:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import aiohttp
 
-from staffgate.client import AuthzClient, Refused, Ruling, ServiceAway, Session
+from staffgate.client import AuthzClient, Patience, Refused, Ruling, ServiceAway, Session
 from staffgate.contracts.authz import Heartbeat, Item, PermissionsChanged
 from staffgate.contracts.caller import Person
 from staffgate.contracts.catalogue import CataloguePublished
@@ -20,7 +20,7 @@ from staffgate.contracts.decisions import Explanation
 from staffgate.contracts.envelope import Undecodable, decode, open_envelope
 from staffgate.decision import Catalogue, Columns, Question, RowFilter, Verdict, where
 from staffgate.mirror import Mirror, NotReached
-from staffgate.replica.bell import Bell
+from staffgate.replica.bell import Bell, in_time
 from staffgate.replica.catalogue import Current
 from staffgate.replica.explained import explanation
 from staffgate.replica.hearing import hearings
@@ -63,7 +63,8 @@ class Replica:
 
     `organisations` are loaded whole and kept so. `size` is how many people are remembered, in organisations that are
     loaded whole and besides them. Memory is not used when it may be more than `bound` seconds behind. With `stale_reads`,
-    reads that nobody can answer are answered by what was known at most so many seconds ago: lately.py says which.
+    reads that nobody can answer are answered by what was known at most so many seconds ago: lately.py says which. Nobody
+    waits longer for a decision than `patience` says.
     """
 
     def __init__(
@@ -78,13 +79,15 @@ class Replica:
         size: int = 100_000,
         bound: float = 3.0,
         stale_reads: float | None = None,
+        patience: Patience | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         if stream and (amqp_url is not None or not isinstance(session, aiohttp.ClientSession)):
             raise ValueError("a stream is followed in place of RabbitMQ, and takes a session of aiohttp")
         if stale_reads is not None and stale_reads <= bound:
             raise ValueError("stale reads are older than what is in memory: more than `bound` seconds")
-        self.client = AuthzClient(session, authz_url, token)
+        self._patience = patience or Patience()
+        self.client = AuthzClient(session, authz_url, token, patience=patience)
         self._ears = partial(hearings, session, authz_url, token, amqp_url, stream)
         self._hears = stream or amqp_url is not None
         self._bound = bound
@@ -95,7 +98,7 @@ class Replica:
         self._recall = self._mirror.recall
         self._catalogue = Current(self.client, now, bound, self._take_catalogue)
         self._bell = Bell()
-        self._wholes = Wholes(self.client, remote, self._mirror, self._bell, self._usable, size)
+        self._wholes = Wholes(self.client, remote, self._mirror, self._bell, self._usable, now, size)
         self._wanted = frozenset(organisations)
         self._tasks: list[asyncio.Task[None]] = []
         self._asked = self._unanswered = 0
@@ -123,16 +126,15 @@ class Replica:
         current = self._catalogue
         if current.version is None or (current.behind_since is not None and current.outdated):
             return None
+        words = (staff.int, action, type, id, *properties, *properties.values()) if properties else (staff.int, action, type, id)  # fmt: skip
         try:  # as most are: asked before, in these words
-            said = (*properties, *properties.values()) if properties else ()
-            known = self._recall(staff.int, action, type, id, said)
+            known = self._recall(words)
         except TypeError:  # there is something nested in it, which can't be looked up by
             known = None
         if known is not None:
             return known.allowed
         # An id among the properties was looked up as such, and not as the text that it counts as.
-        decide = self._mirror.decide_now if properties else self._mirror.decide_anew
-        verdict = decide(staff, question(action, type, id, properties))
+        verdict = self._mirror.decide_anew(staff, question(action, type, id, properties), tried=words)
         return None if verdict is None else verdict.allowed
 
     @overload
@@ -206,10 +208,14 @@ class Replica:
         Whose rows depend on who is in which team are told by the service: the members are not remembered here.
         """
         who, about = person(staff), question(action, type, "", properties)
-        rows = await self._attempt(lambda: rows_of(self._mirror, who, about))
-        if rows is not None:
-            return rows
-        return await self._ask(lambda: self.client.rows(who, action, type, **about.properties))
+
+        async def found() -> RowFilter:
+            rows = await self._attempt(lambda: rows_of(self._mirror, who, about))
+            if rows is not None:
+                return rows
+            return await self._ask(lambda: self.client.rows(who, action, type, **about.properties))
+
+        return await in_time(self._patience, found)
 
     async def where(
         self, staff: UUID | Person, action: str, type: str, columns: Columns, *, first: int = 1, **properties: Any
@@ -226,21 +232,25 @@ class Replica:
     async def _decide(self, staff: UUID, about: Question, min_revision: int = 0) -> _Decided:
         if self._catalogue.usable:
             verdict = self._mirror.decide_now(staff, about, min_revision)
-            if verdict is None:
-                verdict = await self._attempt(lambda: self._mirror.decide(staff, about, min_revision))
             if verdict is not None:
                 return verdict
         try:
-            ruling = await self._ask(
-                lambda: self.client.decide(
-                    staff, about.action, about.type, about.id, min_revision=min_revision, **about.properties
-                )
-            )
+            return await in_time(self._patience, lambda: self._found(staff, about, min_revision))
         except ServiceAway:
             known = self._last_known(staff, about, min_revision)
             if known is None:
                 raise
             return known
+
+    async def _found(self, staff: UUID, about: Question, min_revision: int) -> Verdict | Ruling:
+        verdict = await self._attempt(lambda: self._mirror.decide(staff, about, min_revision))
+        if verdict is not None:
+            return verdict
+        ruling = await self._ask(
+            lambda: self.client.decide(
+                staff, about.action, about.type, about.id, min_revision=min_revision, **about.properties
+            )
+        )
         if self._lately is not None:
             self._lately.answered(staff, about, ruling.allowed, ruling.revision)
         return ruling
@@ -270,7 +280,7 @@ class Replica:
         self._asked += 1
         try:
             return await ask()
-        except (ServiceAway, Refused):
+        except (ServiceAway, Refused, asyncio.CancelledError):
             self._unanswered += 1
             raise
 
@@ -354,7 +364,7 @@ class Replica:
         self._mirror.replace(catalogue)
         if self._lately is not None:
             self._lately.replace(catalogue)
-        self._wholes.forgotten()
+        self._wholes.outdated()
         self._bell.ring()
 
     # --- telling ----------------------------------------------------------------------------------------------

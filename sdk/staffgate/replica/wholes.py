@@ -2,6 +2,9 @@
 
 What an announcement drops is loaded again in the background, soon and not at the same moment as in every other process.
 Whoever asks before that loads it themselves, as without all this: nothing here decides what may be believed.
+
+What is forgotten because nothing could be heard is set aside. When it can be again, authz says what has changed since the
+revision at which it was right; what has not is put back, and the rest is loaded. Nobody is answered from what is aside.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from staffgate.client import AuthzClient, Refused, ServiceAway
 from staffgate.client.parts import MOST, Standings
 from staffgate.contracts.authz import PermissionsChanged
 from staffgate.mirror import Mirror, Part, Resolve
+from staffgate.mirror.cache import Cache
 from staffgate.mirror.parts import Key
+from staffgate.replica.aside import Aside
 from staffgate.replica.bell import Bell
 from staffgate.replica.remote import Remote
 from staffgate.replica.told import Loaded
@@ -28,7 +33,8 @@ Progress = Callable[[int, int], None]
 _AT_ONCE = 4  # requests of one replica
 _TYPES = 100  # of items in one of them
 _SOON = 0.02  # seconds within which what was dropped is loaded again
-_ALL_SOON = 1.0  # and everybody
+_BACK_SOON = 0.3  # and what was set aside is put back
+_ALL_SOON = (1.0, 0.001)  # and everybody is loaded, and so much more for each of them: other processes do the same
 _PAUSE = (1.0, 30.0)  # seconds after a load that failed; doubled each time
 _TRIES = 5  # to load what is overtaken again and again
 _SAID_EVERY = 5.0  # seconds between words about a long load
@@ -50,13 +56,22 @@ class Wholes:
     """`usable` says whether what is loaded now would be remembered."""
 
     def __init__(
-        self, client: AuthzClient, remote: Remote, mirror: Mirror, bell: Bell, usable: Callable[[], bool], size: int
+        self,
+        client: AuthzClient,
+        remote: Remote,
+        mirror: Mirror,
+        bell: Bell,
+        usable: Callable[[], bool],
+        now: Callable[[], float],
+        size: int,
     ) -> None:
         self.client = client
         self.remote = remote
         self.mirror = mirror
         self.bell = bell
         self.usable = usable
+        self.now = now
+        mirror.forgetting = self._set_aside
         self.at_once = asyncio.Semaphore(_AT_ONCE)
         self._size = size
         self._each: dict[UUID, Whole] = {}
@@ -124,6 +139,21 @@ class Wholes:
         for whole in self._each.values():
             whole.renew_all()
 
+    def outdated(self) -> None:
+        """And nothing of before is of any use."""
+        for whole in self._each.values():
+            if whole.aside is not None:
+                whole.aside.useless, whole.aside = True, None
+            whole.renew_all()
+
+    def _set_aside(self, cache: Cache, believed: float) -> None:
+        """What is about to be forgotten, where it is all there. Of less, what was set aside before is good still."""
+        at = min(self.now(), believed)
+        for whole in self._each.values():
+            revision, parts = cache.held(whole.org.int) if whole.whole else (0, {})
+            if parts:
+                whole.aside = Aside(whole.org, at, revision, parts)
+
     # --- telling ----------------------------------------------------------------------------------------------
 
     def has(self, orgs: Collection[UUID]) -> bool:
@@ -146,6 +176,7 @@ class Whole:
         self.whole = False
         self.task: asyncio.Task[None] | None = None
         self.keeper: asyncio.Task[None] | None = None
+        self.aside: Aside | None = None
         self._total = 0
         self._due: set[Key] = set()
         self._all_due = True
@@ -181,7 +212,7 @@ class Whole:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await asyncio.sleep(random.uniform(0, _ALL_SOON if self._all_due else _SOON))  # noqa: S311 - jitter
+            await asyncio.sleep(random.uniform(0, self._soon()))  # noqa: S311 - jitter
             try:
                 await self.renew()
                 pause = _PAUSE[0]
@@ -194,10 +225,21 @@ class Whole:
             pause = min(2 * pause, most)
             self._wake.set()
 
+    def _soon(self) -> float:
+        if not self._all_due:
+            return _SOON
+        least, each = _ALL_SOON
+        return max(least, each * len(self.people)) if self.aside is None else _BACK_SOON
+
     async def renew(self) -> None:
         """Load all that is due."""
         began, all_due = monotonic(), self._all_due
-        if all_due:
+        if all_due and self.aside is not None:
+            await self._put_back(self.aside)
+            if self._all_due:  # it was of no use, or forgotten again: at another moment
+                self._wake.set()
+                return
+        elif all_due:
             await self._everybody()
         for _ in range(_TRIES):
             await self._of.bell.until(self._of.usable)
@@ -211,7 +253,7 @@ class Whole:
         else:
             log.warning("%d of organisation %s do not stay in memory: raise `size`", len(self._due), self.org)
         if not self._all_due:
-            self.whole = True
+            self.whole, self.aside = True, None
             self._of.bell.ring()
             if all_due:
                 took = monotonic() - began
@@ -230,6 +272,22 @@ class Whole:
             self._all_due = True
             raise
         self._due |= self.people
+
+    async def _put_back(self, aside: Aside) -> None:
+        """Those whom nothing has concerned that could not be heard; the others are due."""
+        await self._of.bell.until(self._of.usable)
+        self._all_due = False
+        self.people, self._due = aside.people, self._types()
+        try:
+            changed = await aside.put_back(self._mirror, self._of.remote, self._of.now())
+        except BaseException:
+            self._all_due = True
+            raise
+        if changed is None:
+            self.aside, self._all_due = None, True
+            return
+        self.people |= {key for key in changed if isinstance(key, int)}
+        self._due |= changed | self.people
 
     def _types(self) -> set[Key]:
         return {(self.org.int, kind) for kind in self._mirror.catalogue.holders}

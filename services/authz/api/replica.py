@@ -45,6 +45,12 @@ async def show_registries(authz: Authz, caller: Product, org: UUID, body: parts.
     return await authz.replicas.registries(org, body.types)
 
 
+@api.get("/v1/replica/organisations/{org}/changed")
+async def show_changed(authz: Authz, caller: Product, org: UUID, query: parts.ChangedQuery) -> parts.ChangedSince:
+    """What is not as it was at a revision, for whoever could hear no announcements since."""
+    return await authz.replicas.changed(org, query)
+
+
 @api.post("/access/v1/rows", invalid=400)
 async def filter_rows(authz: Authz, caller: Person | Product, body: RowsAsked) -> RowFilter:
     """Which rows of a type this member of staff may do that to, for the product to filter its query by.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import msgspec
@@ -43,11 +43,16 @@ def hold(org: UUID) -> str:
     return f"SELECT revision FROM organisation_revision WHERE org = '{UUID(str(org))}' FOR UPDATE"
 
 
-async def raise_revision(tx: Tx, org: UUID, entries: Sequence[AuditRow] = ()) -> int:
-    """And note in the audit log what was changed at the new revision: one statement for all of it."""
+async def raise_revision(
+    tx: Tx, org: UUID, people: Collection[UUID] | None, types: Collection[str], entries: Sequence[AuditRow] = ()
+) -> int:
+    """And note whom and what the new revision is about (None: everybody), and in the audit log what was changed at it: one
+    statement for all of it."""
     raised: int = await tx.value(
         "WITH raised AS (UPDATE organisation_revision SET revision = revision + 1, changed_at = clock_timestamp()"
         " WHERE org = $1 RETURNING revision),"
+        " recent AS (INSERT INTO recent_change (org, revision, people, types)"
+        " SELECT $1, revision, $10::uuid[], $11::text[] FROM raised),"
         " noted AS (INSERT INTO audit_entry (org, at, actor, ip, kind, people, change, before, after, revision)"
         " SELECT $1, at, actor, ip, kind, people::uuid[], change::jsonb, before::jsonb, after::jsonb,"
         " (SELECT revision FROM raised) FROM unnest($2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[],"
@@ -57,6 +62,7 @@ async def raise_revision(tx: Tx, org: UUID, entries: Sequence[AuditRow] = ()) ->
         org, [row.at for row in entries], [row.actor for row in entries], [row.ip for row in entries],
         [row.kind for row in entries], [f"{{{','.join(map(str, row.people))}}}" for row in entries],
         [row.change for row in entries], [row.before for row in entries], [row.after for row in entries],
+        None if people is None else list(people), list(types),
     )  # fmt: skip
     return raised
 

@@ -66,9 +66,13 @@ class Act(StrEnum):
     OWNERSHIP_WITHDRAWN = "org_ownership_withdrawn"
     OWNERSHIP_DECLINED = "org_ownership_declined"
     OWNERSHIP_TRANSFERRED = "org_ownership_transferred"
+    RECOVERY_ASKED = "org_owner_recovery_asked"
+    RECOVERY_STOPPED = "org_owner_recovery_stopped"
+    OWNER_RECOVERED = "org_owner_recovered"
     NUMBERS_CHANGED = "org_numbers_changed"
     BLOCKLIST_CHANGED = "org_blocklist_changed"
     SUPPRESSION_CHANGED = "org_suppression_changed"
+    MESSAGE_DROPPED = "org_message_dropped"
     AUDIT_EXPORTED = "audit_exported"
     KEY_ROTATED = "sys_key_rotated"
 

@@ -15,6 +15,7 @@ from services.identity.login.devices import Devices
 from services.identity.messages import Messages
 from services.identity.networks import Floor
 from services.identity.session.sessions import Sessions
+from services.identity.store import recoveries as recovery_store
 from services.identity.store.organisations import OrganisationRow
 from services.identity.store.staff import StaffRow
 from shared import trace
@@ -65,6 +66,8 @@ class Admission:
     ) -> Tokens:  # fmt: skip
         """A session, in the caller's transaction, which holds the person's row; the person is told of what is unusual.
         `known` is the digest of the known device, `failures` are wrong passwords before."""
+        if person.type is StaffType.OWNER and await recovery_store.stop_recovery(tx, person.org):
+            audit.note(tx, person.org, Act.RECOVERY_STOPPED, by=person.id, about=person.id)  # they have lost nothing
         arrival = await self._devices.arrive(tx, person, known)
         outside, after = not self.is_within(organisation), failures >= _MANY
         more: dict[str, Any] = ({"failures": failures} if after else {}) | ({"outside": True} if outside else {})

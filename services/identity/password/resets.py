@@ -134,7 +134,7 @@ class Resets:
     async def _count(self, tx: Tx, person: StaffRow, purpose: LinkPurpose) -> int:
         if purpose is not LinkPurpose.RESET:
             return await staff_store.count_activation(tx, person.org, person.id, self._db.clock.now())
-        return (await link_store.sent_for(tx, person.org, person.id, purpose)).count
+        return await staff_store.count_reset(tx, person.org, person.id)
 
     # --- what was asked for -----------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ async def confirm_email(tx: Tx, org: UUID, staff: UUID, now: datetime) -> None:
     """The address that is there: a link that was sent to it has come back."""
     await tx.run(
         "UPDATE staff SET email_confirmed_at = coalesce(email_confirmed_at, $3), email_failure = NULL,"
-        " email_failed_at = NULL WHERE org = $1 AND id = $2",
+        " email_failed_at = NULL, email_heard_at = $3 WHERE org = $1 AND id = $2",
         org, staff, now,
     )  # fmt: skip
 

@@ -26,13 +26,13 @@ class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def add_device(tx: Tx, org: UUID, new: NewDevice, now: datetime) -> bool:
-    """False where the person never had a session yet: then it is no news to them."""
+    """False where the person has never been in yet: then it is no news to them."""
     earlier: bool = await tx.value(
         "WITH room AS (DELETE FROM device WHERE org = $1 AND id IN (SELECT id FROM device WHERE org = $1 AND staff = $3"
         f" ORDER BY used_at DESC, id DESC OFFSET {_KEPT - 1})),"
         " added AS (INSERT INTO device (org, id, staff, digest, agent, ip, created_at, used_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $7))"
-        " SELECT EXISTS (SELECT FROM session WHERE org = $1 AND staff = $3)",
+        " SELECT been_in FROM staff WHERE org = $1 AND id = $3",
         org, new.id, new.staff, new.digest, new.agent, new.ip, now,
     )  # fmt: skip
     return earlier

@@ -36,7 +36,7 @@ async def erase_staff_anywhere(tx: Tx, before: datetime, now: datetime, limit: i
 
 
 async def erase_traces_anywhere(tx: Tx, people: list[UUID]) -> None:
-    """Where they came from, and the addresses that links went to."""
+    """Where they came from, and the addresses that links went to; tries at their factors count for nobody any more."""
     await tx.run("UPDATE session SET ip = '', agent = '' WHERE staff = ANY($1)", people)
     await tx.run("UPDATE link SET email = '' WHERE staff = ANY($1)", people)
-    await tx.run("UPDATE login SET sealed = NULL WHERE staff = ANY($1)", people)
+    await tx.run("UPDATE login SET sealed = NULL, tried_at = NULL WHERE staff = ANY($1)", people)

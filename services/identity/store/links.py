@@ -70,18 +70,6 @@ async def sent_since(tx: Tx, org: UUID, staff: UUID, since: datetime, *, asked: 
     return row
 
 
-async def sent_for(tx: Tx, org: UUID, staff: UUID, purpose: LinkPurpose) -> SentRow:
-    """Ever, by those who administer the person."""
-    row = await tx.one(
-        SentRow,
-        "SELECT count(*) AS count, max(created_at) AS last FROM link"
-        " WHERE org = $1 AND staff = $2 AND purpose = $3 AND NOT asked",
-        org, staff, purpose,
-    )  # fmt: skip
-    assert row is not None
-    return row
-
-
 async def live_link(tx: Tx, org: UUID, digest: bytes, purposes: Sequence[LinkPurpose], now: datetime) -> LinkRow | None:
     return await tx.one(
         LinkRow,

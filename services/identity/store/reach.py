@@ -11,6 +11,17 @@ from shared.db import Tx
 _A_DAY = timedelta(days=1)
 
 
+async def hear(tx: Tx, org: UUID, staff: UUID, channel: str, at: datetime) -> bool:
+    """Note that a message of that time has shown whether the address is good; False where a later one has."""
+    return await tx.run(
+        "UPDATE staff SET email_heard_at = CASE $3 WHEN 'email' THEN $4 ELSE email_heard_at END,"
+        " mobile_heard_at = CASE $3 WHEN 'sms' THEN $4 ELSE mobile_heard_at END"
+        " WHERE org = $1 AND id = $2"
+        " AND coalesce(CASE $3 WHEN 'email' THEN email_heard_at ELSE mobile_heard_at END < $4, true)",
+        org, staff, channel, at,
+    ) == 1  # fmt: skip
+
+
 async def mark(tx: Tx, org: UUID, staff: UUID, channel: str, failure: str, now: datetime) -> bool:
     """False where it was known before: the first failure says since when."""
     return await _set(tx, org, staff, channel, failure, now)

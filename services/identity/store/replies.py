@@ -39,7 +39,3 @@ async def keep_reply(tx: Tx, org: UUID, caller: str, key: str, sealed: str) -> N
 
 async def forget_reply(tx: Tx, org: UUID, caller: str, key: str) -> None:
     await tx.run("DELETE FROM reply WHERE org = $1 AND caller = $2 AND key = $3 AND sealed IS NULL", org, caller, key)
-
-
-async def forget_replies_anywhere(tx: Tx, before: datetime) -> int:
-    return await tx.run("DELETE FROM reply WHERE began_at < $1", before)

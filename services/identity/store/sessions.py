@@ -53,8 +53,9 @@ _SESSION = (
 
 
 async def add_session(tx: Tx, org: UUID, new: NewSession, now: datetime) -> None:
+    """That its person has been in is known from then on, whatever becomes of the session."""
     await tx.run(
-        "INSERT INTO session (org, id, staff, amr, acr, ip, agent, device, created_at, used_at, authenticated_at,"
+        "WITH first AS (UPDATE staff SET been_in = true WHERE org = $1 AND id = $3 AND NOT been_in) INSERT INTO session (org, id, staff, amr, acr, ip, agent, device, created_at, used_at, authenticated_at,"
         " expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         org, new.id, new.staff, new.amr, new.acr, new.ip, new.agent, new.device, new.created_at, now,
         new.authenticated_at, new.expires_at,

@@ -149,7 +149,7 @@ async def activate_staff(tx: Tx, org: UUID, id: UUID, password_hash: str, now: d
     return await tx.one(
         StaffRow,
         "UPDATE staff SET status = 'active', password_hash = $3, password_changed_at = $4, email_confirmed_at = $4,"
-        " email_failure = NULL, email_failed_at = NULL, version = version + 1"
+        " email_failure = NULL, email_failed_at = NULL, email_heard_at = $4, version = version + 1"
         f" WHERE org = $1 AND id = $2 AND status = 'invited' RETURNING {COLUMNS}",
         org, id, password_hash, now,
     )  # fmt: skip
@@ -168,6 +168,16 @@ async def count_activation(tx: Tx, org: UUID, id: UUID, now: datetime) -> int:
         "UPDATE staff SET activation_sent_at = $3, activation_sent_count = activation_sent_count + 1"
         " WHERE org = $1 AND id = $2 RETURNING activation_sent_count",
         org, id, now,
+    )  # fmt: skip
+    return count
+
+
+async def count_reset(tx: Tx, org: UUID, id: UUID) -> int:
+    """Links that administrators have sent, ever."""
+    count: int = await tx.value(
+        "UPDATE staff SET reset_sent_count = reset_sent_count + 1 WHERE org = $1 AND id = $2"
+        " RETURNING reset_sent_count",
+        org, id,
     )  # fmt: skip
     return count
 

@@ -9,7 +9,7 @@ import msgspec
 
 from shared.db import Tx
 
-_KEPT = timedelta(days=2)
+KEPT = timedelta(days=2)  # without a failure; then it is forgotten what there was
 
 
 class FailureRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ async def count_failure(
         " ORDER BY new.key ON CONFLICT (key) DO UPDATE SET failures = t.failures + excluded.failures,"
         " level = greatest(0, t.level - t.forgets * extract(epoch FROM excluded.failed_at - t.failed_at) / 3600) + 1,"
         " forgets = excluded.forgets, failed_at = excluded.failed_at RETURNING key, failures, level, failed_at",
-        [*keys], [*forgets], now, now - _KEPT, in_a_row,
+        [*keys], [*forgets], now, now - KEPT, in_a_row,
     )  # fmt: skip
 
 

@@ -29,5 +29,10 @@ async def replay_delivery(notify: Notify, caller: Person, id: UUID) -> None:
 
 @api.post("/v1/deliveries/{id}/drop", status=204)
 async def drop_delivery(notify: Notify, caller: Person, id: UUID) -> None:
-    """Give up one that waits or is dead: what it says is erased. For owner and administrators."""
+    """Give up one that waits or is dead: what it says is erased, and the organisation's log says who did it. For owner and
+    administrators.
+
+    A code, or a link to activate an account or to set a new password, takes a factor shown in the last five minutes. What
+    warns a person about their account can't be dropped.
+    """
     await notify.dead.drop(caller, id)

@@ -24,7 +24,8 @@ async def list_suppressions(
 async def add_suppression(
     notify: Notify, caller: Person, body: contract.AddSuppression
 ) -> contract.Suppression:  # fmt: skip
-    """Send nothing to this address from now on, codes and links included."""
+    """Send nothing to this address from now on, codes and links included; only what warns a person about their account still
+    goes there. Takes a factor shown in the last five minutes. The organisation's log says who did it."""
     return await notify.suppressions.add(caller, body)
 
 

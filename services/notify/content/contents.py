@@ -23,7 +23,7 @@ from services.notify.content.sentences import _
 from services.notify.content.tags import LOCALES, chosen
 from services.notify.content.wrapping import wrapped
 from services.notify.kinds import CODE, notice_kind
-from services.notify.plain import one_line, plain
+from services.notify.plain import plain, unlinked
 from services.notify.store.deliveries import Claim
 from staffgate.contracts.identity import CodeMessage, LinkMessage, LinkPurpose, NoticeKind, NoticeMessage
 
@@ -104,7 +104,7 @@ class Contents:
                 "action": language.say(letter.action, values),
                 "bounds": language.say_all(letter.bounds, values),
                 "footer": language.say_all(letter.footer, values),
-                "login": one_line(message.login),
+                "login": unlinked(message.login),
                 "url": message.url,
             },
             brand,

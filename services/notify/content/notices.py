@@ -155,6 +155,38 @@ WORDS = {
         advice=_TELL,
         by_somebody=False,
     ),
+    NoticeKind.RECOVERY_ASKED: Words(
+        title=_("The owner of %(organisation)s asks to be let in again"),
+        said=(
+            _(
+                "Whoever operates this service was told that the owner of %(organisation)s has lost every way to log in,"
+                " and wants to use another e-mail address."
+            ),
+            counted(
+                "hours",
+                "In %(hours)s hour all second factors, the password and the sessions of the owner are taken away, and a"
+                " link goes to that address.",
+                "In %(hours)s hours all second factors, the password and the sessions of the owner are taken away, and a"
+                " link goes to that address.",
+            ),
+        ),
+        advice=_(
+            "Is that not right? Then the owner only has to log in, and nothing happens. Whoever can't tells those who"
+            " operate this service at once."
+        ),
+        by_somebody=False,
+    ),
+    NoticeKind.OWNER_RECOVERED: Words(
+        title=_("The owner of %(organisation)s has another e-mail address"),
+        said=(
+            _(
+                "Whoever operates this service has taken away all second factors, the password and the sessions of the"
+                " owner of %(organisation)s, and has sent a link to another e-mail address."
+            ),
+        ),
+        advice=_("Is that not right? Then tell those who operate this service at once."),
+        by_somebody=False,
+    ),
     NoticeKind.ORGANISATION_CLOSED: Words(
         title=_("%(organisation)s was closed"),
         said=(_("%(organisation)s was closed by its owner. Nobody can log in to it any more."),),

@@ -29,6 +29,7 @@ _AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Fir
 _FACTS = {
     "ip": "203.0.113.9", "agent": _AGENT, "network": "", "factor": "totp", "failures": "7", "minutes": "30", "left": "9",
     "rows": "20", "created": "18", "bad": "2", "colleague": "Luke", "account": "AcmeCrates\\Luke", "email": "1", "sms": "",
+    "hours": "24",
 }  # fmt: skip
 
 

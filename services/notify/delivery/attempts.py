@@ -252,7 +252,7 @@ async def record(tx: Tx, claim: Claim, outcome: Outcome) -> str:
     else:
         ours, word = await store.finish_anywhere(tx, claim, outcome, now), outcome.state.value
         if ours and outcome.reason and claim.staff:
-            await tx.emit(failed(claim, outcome.reason))
+            await tx.emit(failed(claim, outcome.reason, at=now))
     return word if ours else f"{word}_after_lease"
 
 

@@ -1,6 +1,7 @@
 """Dead letters: what was tried as often as it may be. Each can be replayed once before its deadline, or dropped.
 
-It was reported when it died; dropping it later is no news. What is dropped while it still waits is reported.
+It was reported when it died. What an administrator drops is reported again, with who did it: identity writes that down. An
+administrator drops no warning, and what somebody needs to get in only with a factor that was shown a moment ago.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import structlog
 
 from services.notify.authority import require_administrator
 from services.notify.delivery.deliveries import TRIES, failed, outcomes
+from services.notify.kinds import is_security, warns
 from services.notify.store import dead as store
 from services.notify.store import deliveries as delivery_store
 from services.notify.store.dead import Among, Dead, Standing
 from shared.db import Database, Tx
 from shared.errors import Busy, Conflict, Forbidden, NotFound
+from shared.freshness import require_fresh
 from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import LinkPurpose
 from staffgate.contracts.notify import DeliveryState
@@ -39,11 +42,17 @@ class DeadLetters:
 
     async def drop(self, caller: Person, id: UUID) -> None:
         """A webhook is between the suite and its products: whoever drops what they are told of an organisation would keep
-        somebody's suspension from them."""
+        somebody's suspension from them. A warning is between the suite and a person: whoever took over an account, or
+        is about to, would drop what tells of it."""
         require_administrator(caller)
         async with self._db.begin(caller.org) as tx:
-            if (await _standing(tx, caller.org, id)).channel == "webhook":
+            found = await _standing(tx, caller.org, id)
+            if found.channel == "webhook":
                 raise Forbidden("operators_only", "What products are told can be dropped by the suite's operator only.")
+            if warns(found.template):
+                raise Forbidden("warnings_stay", "What warns a person about their account can't be dropped.")
+            if is_security(found.template):
+                require_fresh(caller, self._db.clock)
             await _drop(tx, caller.org, id, caller.staff)
 
     # --- an operator's: in every organisation -----------------------------------------------------------------
@@ -107,10 +116,11 @@ async def _drop(tx: Tx, org: UUID, id: UUID, by: UUID | None) -> None:
         raise Busy("being_sent", "It is being sent at this moment; look again.")
     if found.state not in (DeliveryState.QUEUED, DeliveryState.DEAD):
         raise Conflict("not_waiting", f"Only what waits or is dead can be dropped; this one is {found.state}.")
-    dropped = await store.drop(tx, org, id, tx.database.clock.now())
+    now = tx.database.clock.now()
+    dropped = await store.drop(tx, org, id, now)
     assert dropped is not None
-    if found.state is DeliveryState.QUEUED and dropped.staff:
-        await tx.emit(failed(dropped, dropped.reason, by))
+    if dropped.staff and (by or found.state is DeliveryState.QUEUED):
+        await tx.emit(failed(dropped, dropped.reason, at=now, by=by))
     outcomes.labels(found.channel, found.template, "dropped").inc()
     log.info("delivery.dropped", delivery=str(id), channel=found.channel, template=found.template, by=_who(by))
 

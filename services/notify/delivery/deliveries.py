@@ -111,14 +111,17 @@ def _new(
 
 async def tell_ended(tx: Tx, ended: Sequence[store.Ended]) -> None:
     """Of messages that ended unsent: one line, one count and one event each, all with the change itself."""
-    await tx.emit_all([failed(one, one.reason) for one in ended if one.staff and one.reason is not Reason.SUPERSEDED])
+    told, now = [one for one in ended if one.staff and one.reason is not Reason.SUPERSEDED], tx.database.clock.now()
+    await tx.emit_all([failed(one, one.reason, at=now) for one in told])
     for delivery in ended:
         outcome = "superseded" if delivery.reason is Reason.SUPERSEDED else "expired"
         outcomes.labels(delivery.channel, delivery.template, outcome).inc()
         log.info(f"delivery.{outcome}", delivery=str(delivery.id), channel=delivery.channel, template=delivery.template)
 
 
-def failed(delivery: store.Ended | store.Claim, reason: Reason, by: UUID | None = None) -> MessageFailed:
+def failed(
+    delivery: store.Ended | store.Claim, reason: Reason, *, at: datetime, by: UUID | None = None
+) -> MessageFailed:  # fmt: skip
     assert delivery.staff is not None
     return MessageFailed(
         org=delivery.org,
@@ -128,6 +131,7 @@ def failed(delivery: store.Ended | store.Claim, reason: Reason, by: UUID | None 
         template=delivery.template,
         security=is_security(delivery.template),
         contact=delivery.contact,
+        at=at,
         reason=reason,
         by=by,
     )

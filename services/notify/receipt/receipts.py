@@ -130,6 +130,7 @@ def _event(settled: Settled, staff: UUID, told: Told) -> MessageDelivered | Mess
         template=settled.template,
         security=is_security(settled.template),
         contact=settled.contact,
+        at=settled.finished_at,
     )
     if told.state is DeliveryState.DELIVERED:
         return delivered

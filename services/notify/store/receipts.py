@@ -13,7 +13,8 @@ from staffgate.contracts.notify import DeliveryState, Reason
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """A message whose fate is known now. Without `address` it was given away by somebody who didn't write it down yet."""
+    """A message whose fate is known now, and when it had left. Without `address` it was given away by somebody who didn't
+    write it down yet."""
 
     org: UUID
     id: UUID
@@ -23,6 +24,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     contact: str
     address: bytes | None
     masked: str | None
+    finished_at: datetime
 
 
 class Early(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ async def settle_anywhere(tx: Tx, told: Told, now: datetime) -> Settled | None:
         "  ORDER BY created_at DESC LIMIT 1))"
         " AND (state IN ('queued', 'sending', 'sent', 'expired', 'dead') OR (state = 'delivered' AND $4 = 'bounced')"
         "  OR (state = 'failed' AND unsure))"
-        " RETURNING org, id, staff, channel, template, contact, address, masked",
+        " RETURNING org, id, staff, channel, template, contact, address, masked, finished_at",
         told.provider, told.delivery, told.reference, told.state, told.reason, told.answer, now,
     )  # fmt: skip
 

@@ -29,13 +29,15 @@ class NewSuppression(msgspec.Struct, frozen=True, kw_only=True):
     added_by: UUID | None = None
 
 
-async def noted(tx: Tx, delivery: UUID, to: Address) -> bool:
-    """Write down whom this message goes to, and say whether nothing is to be sent there."""
+async def noted(tx: Tx, delivery: UUID, to: Address, *, warns: bool) -> bool:
+    """Write down whom this message goes to, and say whether it is not to be sent there. What `warns` is held back by what
+    providers told only."""
     found: bool = await tx.value(
         "WITH noted AS (UPDATE delivery SET address = $4, masked = $5"
         "  WHERE org = $1 AND id = $2 AND address IS DISTINCT FROM $4)"
-        " SELECT EXISTS (SELECT FROM suppression WHERE org = $1 AND channel = $3 AND address = $4)",
-        to.org, delivery, to.channel, to.address, to.masked,
+        " SELECT EXISTS (SELECT FROM suppression WHERE org = $1 AND channel = $3 AND address = $4"
+        "  AND NOT (reason = 'added' AND $6))",
+        to.org, delivery, to.channel, to.address, to.masked, warns,
     )  # fmt: skip
     return found
 
@@ -58,12 +60,21 @@ async def add(tx: Tx, to: Address, new: NewSuppression, now: datetime) -> bool:
     ) == 1  # fmt: skip
 
 
+async def give_way(tx: Tx, to: Address) -> None:
+    """What an administrator has put there goes, for what a provider tells of the same address."""
+    await tx.run(
+        "DELETE FROM suppression WHERE org = $1 AND channel = $2 AND address = $3 AND reason = 'added'",
+        to.org, to.channel, to.address,
+    )  # fmt: skip
+
+
 async def bounces(tx: Tx, to: Address, now: datetime, within: timedelta) -> int:
-    """How many messages to it came back within that time, and since the last one that arrived."""
+    """How many messages to it came back within that time, of those that left after the last one that arrived: a receipt for
+    an older one may be told late, and again."""
     count: int = await tx.value(
         "SELECT count(*) FROM delivery WHERE org = $1 AND channel = $2 AND address = $3 AND state = 'bounced'"
-        " AND settled_at > greatest($4, (SELECT max(settled_at) FROM delivery"
-        "  WHERE org = $1 AND channel = $2 AND address = $3 AND state = 'delivered' AND settled_at IS NOT NULL))",
+        " AND settled_at > $4 AND finished_at > coalesce((SELECT max(finished_at) FROM delivery"
+        "  WHERE org = $1 AND channel = $2 AND address = $3 AND state = 'delivered' AND settled_at IS NOT NULL), '-infinity')",
         to.org, to.channel, to.address, now - within,
     )  # fmt: skip
     return count

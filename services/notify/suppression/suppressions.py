@@ -2,6 +2,9 @@
 
 Each organisation has its own. A hard bounce or a complaint puts an address there, three soft bounces within a week do, and
 an administrator may; only an administrator takes it off. It is kept by address, so whoever gets a new one is free of it.
+
+What an administrator puts there holds back no warning: else whoever takes over somebody's account would first see to it that
+they don't hear of it. What came back or was complained of holds back everything, and takes the place of that.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ import structlog
 from prometheus_client import Counter
 
 from services.notify.authority import require_administrator
+from services.notify.kinds import warns
 from services.notify.store import suppressions as store
 from services.notify.store.deliveries import Claim
 from services.notify.store.suppressions import Address, NewSuppression
 from services.notify.suppression.addresses import E164, Addresses, canonical, masked
 from shared.db import Database, Tx
 from shared.errors import Conflict, Invalid, NotFound
+from shared.freshness import require_fresh
 from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import Email, Mobile
 from staffgate.contracts.notify import (
@@ -47,7 +52,8 @@ class Suppressions:
         a bounce names the message, and nobody knows by then to whom it was."""
         if claim.channel == "webhook":
             return False
-        return await store.noted(tx, claim.id, self._address(claim.org, claim.channel, address))
+        to = self._address(claim.org, claim.channel, address)
+        return await store.noted(tx, claim.id, to, warns=warns(claim.template))
 
     async def note_unreachable(self, tx: Tx, claim: Claim) -> None:
         """The provider has said at once that there is nobody; in the transaction that writes that down."""
@@ -64,6 +70,7 @@ class Suppressions:
 
     async def suppress(self, tx: Tx, to: Address, reason: SuppressionReason, staff: UUID | None) -> None:
         new = NewSuppression(id=self._db.ids.uuid(), reason=reason, staff=staff)
+        await store.give_way(tx, to)
         if await store.add(tx, to, new, self._db.clock.now()):
             await _tell(tx, to.org, new, to.channel)
 
@@ -77,7 +84,9 @@ class Suppressions:
         return SuppressionList(suppressions=shown, next=shown[-1].id if len(found) > asked.limit else None)
 
     async def add(self, caller: Person, wanted: AddSuppression) -> Suppression:
+        """With a factor that was shown a moment ago: nobody whose address it is gets a code or a link there any more."""
         require_administrator(caller)
+        require_fresh(caller, self._db.clock)
         to = self._address(caller.org, wanted.channel, _read(wanted))
         new = NewSuppression(id=self._db.ids.uuid(), reason="added", added_by=caller.staff)
         async with self._db.begin(caller.org) as tx:

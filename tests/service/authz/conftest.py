@@ -52,7 +52,7 @@ NOBODY = UUID("00000000-0000-7000-8000-000000000000")
 OWNERS = {type: manifest.product for manifest in shipped() for section in manifest.sections for type in section.items}
 
 
-async def until(ready: Callable[[], Any], seconds: float = 5) -> Any:
+async def until(ready: Callable[[], Any], seconds: float = 30) -> Any:
     """Wait for a condition."""
     async with asyncio.timeout(seconds):
         while not (found := ready()):
@@ -134,7 +134,7 @@ class Replica:
             return Answer(response.status, json.loads(text) if is_json else None, response.headers, text)
 
     async def ready(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await self.ask("GET", "/readyz")).status != 200:
                 await asyncio.sleep(0.005)
 
@@ -358,8 +358,9 @@ async def owner(authz: Authz) -> AsyncIterator[Any]:
 # --- fixtures -------------------------------------------------------------------------------------------------
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def database(postgres: str) -> Urls:
+    """Each module's own: what others have left behind is neither found nor counted here."""
     return await fresh_database(postgres, "authz")
 
 

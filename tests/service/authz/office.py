@@ -141,7 +141,7 @@ class Held:
         one = asyncio.ensure_future(first)
         await self.reached.wait()
         two = asyncio.ensure_future(second)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not two.done() and not await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 await asyncio.sleep(0.005)
         self.go.set()

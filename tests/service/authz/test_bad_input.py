@@ -30,7 +30,7 @@ OWN = {
 }  # fmt: skip
 FOR_PRODUCTS = {
     "register_item", "register_items", "remove_item", "publish_manifest", "show_standing", "show_registry",
-    "show_registries", "list_standings", "show_some_standings",
+    "show_registries", "list_standings", "show_some_standings", "show_changed",
     "check_placements", "follow_changes",
 }  # fmt: skip
 FOR_IDENTITY = {"check_placements"}  # of all products
@@ -121,6 +121,10 @@ class World(Administered):
 
     async def list_standings(self) -> Sound:
         query = {"after": str(NOBODY), "limit": "5"}
+        return Sound(path={"org": str(self.acme.org)}, query=query, token=self.acme.authz.product)
+
+    async def show_changed(self) -> Sound:
+        query = {"since": "1", "seconds": "0.5"}
         return Sound(path={"org": str(self.acme.org)}, query=query, token=self.acme.authz.product)
 
     async def show_some_standings(self) -> Sound:

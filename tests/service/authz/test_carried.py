@@ -18,6 +18,7 @@ from tests.service.authz.product import token_of
 
 
 async def told(office: Office, make: Callable[[], Any]) -> PermissionsChanged:
+    await office.acme.revision()
     before = len(office.acme.authz.heard.of(office.acme.org))
     await make()
     return (await office.acme.authz.told(office.acme.org, before + 1))[before]

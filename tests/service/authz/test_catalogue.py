@@ -65,7 +65,7 @@ async def whole(authz: Authz, on: Replica | None = None) -> Any:
 
 
 async def reaches(authz: Authz, replica: Replica, version: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await whole(authz, replica))["version"] < version:
             await asyncio.sleep(0.01)
 
@@ -161,7 +161,7 @@ async def test_of_two_that_publish_at_once_each_sees_the_other(authz: Authz, own
     async with owner.transaction():
         await owner.execute("SELECT FROM catalogue_version FOR UPDATE")
         asked = [asyncio.create_task(publish(authz, one)) for one in others]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < len(others):
                 await asyncio.sleep(0.005)
     answers = await asyncio.gather(*asked)
@@ -426,6 +426,6 @@ def labels(found: Iterable[Any]) -> dict[str, str]:
 
 
 async def until_label(authz: Authz, product: str, label: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while labels((await whole(authz))["manifests"])[product] != label:
             await asyncio.sleep(0.01)

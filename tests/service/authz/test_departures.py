@@ -278,6 +278,7 @@ async def test_of_a_closed_organisation_everybody_is_denied_at_once_at_every_rep
     for who in (acme.ray, jane):
         for replica in (None, second):
             assert (await acme.explained(who, *question, on=replica)).json["decision"]
+    await acme.revision()
     before = len(acme.authz.heard.of(acme.org))
     await acme.authz.publish(closed(acme.org))
     [told] = (await acme.authz.told(acme.org, before + 1))[before:]

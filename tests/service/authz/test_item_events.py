@@ -48,7 +48,7 @@ async def handled(acme: Organisation, owner: Any, *events: Event, ids: list[UUID
     for number, event in enumerate(events):
         id = ids[number] if ids else IDS.uuid()
         await acme.authz.publish(event, id=id)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not await owner.fetchval("SELECT count(*) FROM inbox WHERE event_id = $1", id):
                 await asyncio.sleep(0.005)
     assert (await acme.authz.bus.counts())[QUEUE] == 0, "parked"
@@ -62,7 +62,7 @@ async def parked(acme: Organisation, event: Event) -> str:
     async def found() -> str | None:
         return next((one.error for one in await acme.authz.bus.list(QUEUE) if one.id == str(id)), None)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (error := await found()) is None:
             await asyncio.sleep(0.005)
     return error

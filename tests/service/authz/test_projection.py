@@ -27,7 +27,7 @@ from tests.service.authz.conftest import IDS, Authz, Organisation, Someone, name
 
 async def handled(authz: Authz, owner: Any, *ids: UUID) -> None:
     """Wait until the consumer has dealt with these events."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await owner.fetchval("SELECT count(*) FROM inbox WHERE event_id = ANY($1)", list(ids)) < len(ids):
             await asyncio.sleep(0.005)
     assert (await authz.bus.counts())[topology.AUTHZ_STAFF.name] == 0, "parked"

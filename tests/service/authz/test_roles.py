@@ -43,6 +43,7 @@ async def test_a_custom_role_is_changed_for_everybody_who_holds_it(office: Offic
         change("add_group_members", group=group, staff=[luke]),
     )
     assert await office.may(luke, "sms.create", "section:sms")
+    await office.acme.revision()
     before = len(office.acme.authz.heard.of(office.acme.org))
     edited = await office.one("edit_role", role=role, name="Reader", data_access="full", entries=[entry("view", "sms")])
     assert (edited["id"], edited["name"]) == (role, "Reader")

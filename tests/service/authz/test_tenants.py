@@ -41,6 +41,7 @@ async def test_a_tenant_that_goes_takes_along_what_was_set_in_it(office: Office)
         change("set_grant", staff=jane, target=on("sms", tenant="acme"), level="use"),
         change("add_group", name="Support", tenant="acme"),
     )
+    await office.acme.revision()
     before = len(office.acme.authz.heard.of(office.acme.org))
     assert (await office.ask("DELETE", "/v1/tenants/acme")).status == 200
     assert (await office.acme.authz.told(office.acme.org, before + 1))[-1].people is None, "it may be anybody's"

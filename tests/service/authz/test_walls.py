@@ -15,7 +15,7 @@ from tests.service.authz.office import Office, change, on
 TENANT_TABLES = (
     "organisation_revision", "subject", "item", "permission_grant", "contract", "tenant", "tenant_member", "team",
     "team_member", "role", "staff_group", "group_member", "assignment", "product_access", "subscriber_link",
-    "audit_entry",
+    "audit_entry", "recent_change",
 )  # fmt: skip
 
 

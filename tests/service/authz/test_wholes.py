@@ -442,4 +442,12 @@ async def test_ten_thousand_people(office: Office, opened: Opened, owner: Any, c
             f"\n{PEOPLE} people with {count} roles each: {took:.1f} s, of it {used:.1f} s of authz's and the product's work"
         )
         assert None not in {reads(replica, one) for one in people}
+        replica.lost()
+        began, used = time.perf_counter(), time.process_time()
+        replica.restored()
+        await until(lambda: replica.stats.organisations[acme.org].whole)
+        again, used = time.perf_counter() - began, time.process_time() - used
+        print(f"and after a reconnection again after {again:.1f} s, of it {used:.2f} s of work")
+        assert again < took
+        assert None not in {reads(replica, one) for one in people}
         assert replica.stats.asked == 0

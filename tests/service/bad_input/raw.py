@@ -31,7 +31,7 @@ async def answer(url: str, method: str, path: str, headers: Mapping[str, bytes],
     lines = [f"{method} {path} HTTP/1.1".encode(), *(name.encode() + b": " + value for name, value in whole.items())]
     writer.write(b"\r\n".join(lines) + b"\r\n\r\n" + content)
     try:
-        said = await asyncio.wait_for(reader.read(), 5)
+        said = await asyncio.wait_for(reader.read(), 30)
     finally:
         writer.close()
     return (int(said.split(b" ", 2)[1]) if said.startswith(b"HTTP/") else 0), said

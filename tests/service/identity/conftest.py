@@ -125,7 +125,7 @@ class Running:
         return await until(lambda: found if len(found := self.heard.of(kind)) >= count else None)
 
 
-async def until(ready: Any, seconds: float = 5) -> Any:
+async def until(ready: Any, seconds: float = 30) -> Any:
     """Wait for a condition."""
     async with asyncio.timeout(seconds):
         while not (found := ready()):
@@ -133,8 +133,9 @@ async def until(ready: Any, seconds: float = 5) -> Any:
     return found
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def database(postgres: str) -> Any:
+    """Each module's own: what others have left behind is neither found nor counted here, and there is little to look through."""
     return await fresh_database(postgres, "identity")
 
 

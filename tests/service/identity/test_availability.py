@@ -46,7 +46,7 @@ async def told(identity: Running, staff: UUID, count: int) -> list[Any]:
         events = [one.state for one in identity.heard.of(contract.AvailabilityChanged) if one.state.staff == staff]
         return [(one.state, one.channels, one.version) for one in events]
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(heard()) < count:
             await asyncio.sleep(0.005)
     return heard()

@@ -153,7 +153,7 @@ async def test_the_service_erases_by_itself(acme: Acme, db: Database) -> None:
     """The part that runs in every worker begins with a sweep."""
     jane = await deleted(acme)
     acme.identity.clock.advance(days=DAYS)
-    async with Erasure(db, DAYS).round.running(), asyncio.timeout(5):
+    async with Erasure(db, DAYS).round.running(), asyncio.timeout(30):
         while not await run_as_owner(
             acme.identity, "SELECT FROM staff WHERE id = $1 AND erased_at IS NOT NULL", jane
         ):  # fmt: skip

@@ -152,13 +152,13 @@ async def test_who_has_to_enrol_can_do_nothing_in_the_other_services(acme: Acme,
 
 async def until_held_up(owner: Any) -> None:
     """Until two wait for what is held."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2:
             await asyncio.sleep(0.005)
 
 
 async def until_ready(access: Access) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             try:
                 return await access.ready()

@@ -313,7 +313,7 @@ async def test_a_running_replica_sees_what_another_made_and_a_database_that_is_a
             ours, theirs = (await one.keys())[0], (await other.keys())[0]
             return len(ours.keys) == 2 and ours == theirs
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not await both():
                 await asyncio.sleep(0.005)
 
@@ -344,7 +344,7 @@ async def test_an_operator_rotates_from_the_shell(suite: Suite) -> None:
             assert (len(rows), same) == ((2, 0) if not more else (3, 2)), (seconds, left)
 
             async def there(want: list[str]) -> None:
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     while kids((await identity.keys())[0]) != want:
                         await asyncio.sleep(0.005)
 

@@ -49,7 +49,7 @@ async def tell(acme: Acme, owner: Any, *events: PlacementsChanged, one_by_one: b
 
 
 async def handled(owner: Any, ids: list[UUID]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await owner.fetchval("SELECT count(*) FROM inbox WHERE event_id = ANY($1)", ids) < len(ids):
             await asyncio.sleep(0.005)
 

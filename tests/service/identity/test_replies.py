@@ -7,11 +7,6 @@ import asyncio
 import asyncpg
 import pytest
 
-from services.identity.replies import KEPT
-from services.identity.store.replies import forget_replies_anywhere
-from shared.bus.outbox import write_events
-from shared.db import Database
-from shared.ids import RandomIds
 from staffgate.contracts import identity as contract
 from tests.service.identity.conftest import Acme, Answer, log_in, register
 
@@ -48,7 +43,7 @@ async def test_of_two_at_once_one_is_told_to_come_again(acme: Acme) -> None:
     async with owner.transaction():
         await owner.execute("LOCK TABLE staff_name IN EXCLUSIVE MODE")
         first = asyncio.create_task(add(acme, "one"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 await asyncio.sleep(0.005)
         second = await add(acme, "one")
@@ -96,17 +91,3 @@ async def test_kept_answers_are_sealed(acme: Acme) -> None:
 async def test_a_key_that_is_none_is_refused(acme: Acme) -> None:
     for key in ("", "x" * 256, "é"):
         assert (await add(acme, key)).status == 400
-
-
-async def test_a_kept_answer_is_forgotten_after_a_day(acme: Acme) -> None:
-    clock = acme.identity.clock
-    db = Database(
-        acme.identity.app_url, clock=clock, ids=RandomIds(), write_events=write_events, committed=lambda: None, size=1
-    )
-    assert (await add(acme, "one")).status == 201
-    async with db.opened():
-        async with db.begin_anywhere() as tx:
-            assert await forget_replies_anywhere(tx, clock.now() - KEPT) == 0
-        clock.advance(hours=25)
-        async with db.begin_anywhere() as tx:
-            assert await forget_replies_anywhere(tx, clock.now() - KEPT) > 0

@@ -27,6 +27,7 @@ TENANT_TABLES = (
     "allowed_number",
     "blocked_visitor",
     "password_failure",
+    "owner_recovery",
 )
 
 # By registering an organisation and letting its owner in.

@@ -92,7 +92,7 @@ def providers(*settings: ProviderSettings) -> str:
     return msgspec.json.encode(settings).decode()
 
 
-async def until(ready: Callable[[], Any], seconds: float = 10) -> Any:
+async def until(ready: Callable[[], Any], seconds: float = 30) -> Any:
     """Wait for a condition, which may have to be awaited itself."""
     async with asyncio.timeout(seconds):
         while True:
@@ -309,12 +309,15 @@ def code_issued(
 
 def notice_issued(
     clock: Clock, kind: NoticeKind = NoticeKind.NEW_DEVICE, *, staff: UUID = JANE, org: UUID = ACME,
-    hours: float = 48, **facts: str,
+    lasting: timedelta = timedelta(hours=48), facts: dict[str, str] | None = None, **some: str,
 ) -> NoticeIssued:  # fmt: skip
+    """With `facts`, and some of them otherwise."""
     notice, known = IDS.uuid(), {"at": "2026-11-22 09:00 UTC", "ip": "203.0.113.9", "agent": "Firefox/140 (Windows)"}
-    message = NoticeMessage(to="jane@acme.example", name="Jane", organisation="ACME Crates", facts=known | facts)
+    message = NoticeMessage(
+        to="jane@acme.example", name="Jane", organisation="ACME Crates", facts=known | (facts or {}) | some
+    )
     sealed = Sealer(SEAL).seal(msgspec.json.encode(message), str(notice))
-    expires_at = clock.now() + timedelta(hours=hours)
+    expires_at = clock.now() + lasting
     return NoticeIssued(org=org, staff=staff, notice=notice, kind=kind, expires_at=expires_at, sealed=sealed)
 
 
@@ -324,8 +327,9 @@ def log() -> None:
     logging.configure("notify", "info")
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def database(postgres: str) -> Urls:
+    """Each module's own, emptied before each test."""
     return await fresh_database(postgres, "notify")
 
 

@@ -122,7 +122,7 @@ class Smsc:
         sequence = len(session.answers) + 1_000
         session.answers[sequence] = asyncio.get_running_loop().create_future()
         session.say(Pdu(command=Command.DELIVER_SM, sequence=sequence, body=body))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await session.answers[sequence]
 
 

@@ -17,12 +17,18 @@ from tests.service.notify.test_looking import ready
 
 @pytest_asyncio.fixture
 async def ray(notify: Running) -> AsyncIterator[NotifyClient]:
-    async def token() -> str:
-        return notify.token(RAY, StaffType.OWNER)
-
     await until(lambda: ready(notify))
     async with Wire() as wire:
-        yield NotifyClient(wire, notify.url, token)
+        yield client(wire, notify)
+
+
+def client(wire: Wire, notify: Running, *, fresh: bool = False) -> NotifyClient:
+    """With the token of Ray."""
+
+    async def token() -> str:
+        return notify.token(RAY, StaffType.OWNER, fresh=fresh)
+
+    return NotifyClient(wire, notify.url, token)
 
 
 async def test_what_became_of_messages(notify: Running, ray: NotifyClient) -> None:
@@ -63,7 +69,12 @@ async def test_where_messages_go(notify: Running, ray: NotifyClient) -> None:
     with pytest.raises(Refused) as fault:  # it takes a factor that was shown a moment ago
         await ray.set_sending_policy(SetSendingPolicy(countries=["AU"]), if_match=policy.etag)
     assert fault.value.status == 401
-    added = [await ray.suppress("email", f"trooper{number}@empire.example") for number in range(3)]
+    with pytest.raises(Refused) as fault:
+        await ray.suppress("email", "trooper@empire.example")
+    assert fault.value.status == 401
+    async with Wire() as wire:
+        shown = client(wire, notify, fresh=True)
+        added = [await shown.suppress("email", f"trooper{number}@empire.example") for number in range(3)]
     found = [one.id async for one in ray.suppressions(SuppressionQuery(limit=1))]
     assert sorted(found) == sorted(one.id for one in added)
     await ray.allow(added[0].id)

@@ -18,7 +18,8 @@ from services.notify.delivery.retention import Retention
 from services.notify.store.dead import Among
 from staffgate.contracts.caller import StaffType
 from staffgate.contracts.envelope import decode, open_envelope
-from staffgate.contracts.identity import LinkIssued, NoticeKind
+from staffgate.contracts.event import Event
+from staffgate.contracts.identity import LinkIssued, LinkPurpose, NoticeKind
 from staffgate.contracts.notify import MessageFailed, Reason
 from tests.service.notify.conftest import (
     IDS,
@@ -30,6 +31,7 @@ from tests.service.notify.conftest import (
     notice_issued,
     until,
 )
+from tests.unit.notify.written import FACTS
 
 REBELS, LAYA = IDS.uuid(), IDS.uuid()
 
@@ -46,9 +48,12 @@ class Office:
         async with self.session.request(method, self.notify.url + path, headers=headers) as response:
             return response.status, await response.json(content_type=None)
 
-    async def act(self, what: str, id: UUID, type: StaffType = StaffType.OWNER) -> tuple[int, str]:
+    async def act(
+        self, what: str, id: UUID, type: StaffType = StaffType.OWNER, *, fresh: bool = True
+    ) -> tuple[int, str]:  # fmt: skip
         """The status, and the problem's type."""
-        status, said = await self.ask("POST", f"/v1/deliveries/{id}/{what}", self.notify.token(RAY, type))
+        token = self.notify.token(RAY, type, fresh=fresh)
+        status, said = await self.ask("POST", f"/v1/deliveries/{id}/{what}", token)
         return status, said["type"].rpartition(":")[2] if said else ""
 
     async def dead(self) -> list[dict[str, Any]]:
@@ -62,6 +67,14 @@ class Office:
         await self.notify.publish(event)
         await self.notify.row(event.link, "dead")
         return event
+
+    async def waits(self, event: Event, id: UUID) -> None:
+        """For its second try."""
+        deliveries.TRIES = 48  # the fixture puts it back
+        self.notify.mailbox.answers["jane@acme.example"] = ["451 try later"]
+        await self.notify.publish(event)
+        await self.notify.tried(id)
+        await self.notify.row(id, "queued")
 
     async def told(self) -> list[MessageFailed]:
         """Of failures, in their order."""
@@ -160,23 +173,60 @@ async def test_what_is_dropped_says_nothing_any_more(office: Office) -> None:
     assert await office.act("drop", link.link) == (204, "")
     row = await office.notify.row(link.link, "dropped")
     assert (row["sealed"], row["reason"]) == (None, Reason.DROPPED)
-    assert len(await office.told()) == 1, "that it died was told; that it was cleared away is no news"
+    told = [(event.reason, event.by) for event in await office.told()]
+    assert told == [(Reason.EXHAUSTED, None), (Reason.DROPPED, RAY)]
     assert await office.act("drop", link.link) == (409, "not_waiting")
     assert await office.act("replay", link.link) == (409, "not_dead")
 
 
 async def test_what_still_waits_can_be_dropped_and_that_is_told_with_who_did(office: Office) -> None:
-    notice = notice_issued(office.notify.clock, NoticeKind.PASSWORD_CHANGED)
-    office.notify.mailbox.answers["jane@acme.example"] = ["451 try later"]
-    deliveries.TRIES = 48  # the fixture puts it back
-    await office.notify.publish(notice)
-    await office.notify.tried(notice.notice)
-    await office.notify.row(notice.notice, "queued")
-    assert await office.act("drop", notice.notice) == (204, "")
+    link = link_issued(office.notify.clock)
+    await office.waits(link, link.link)
+    assert await office.act("drop", link.link) == (204, "")
     office.notify.clock.advance(minutes=30)
     (event,) = await office.told()
-    assert (event.message, event.reason, event.security, event.by) == (notice.notice, Reason.DROPPED, True, RAY)
+    assert (event.message, event.reason, event.security, event.by) == (link.link, Reason.DROPPED, True, RAY)
     assert office.notify.mailbox.mails == []
+
+
+@pytest.mark.checklist("M12")
+@pytest.mark.parametrize(
+    ("kind", "dead"),
+    [(NoticeKind.PASSWORD_CHANGED, False), (NoticeKind.FACTORS_RESET, True), (NoticeKind.UNDELIVERABLE, False)],
+)
+async def test_no_administrator_drops_what_warns_a_person(office: Office, kind: NoticeKind, dead: bool) -> None:
+    """Jane's factors are taken off, and she is to hear of it whoever did it, with how fresh a factor ever."""
+    notice = notice_issued(office.notify.clock, kind, facts=FACTS)
+    await office.waits(notice, notice.notice)
+    if dead:
+        sql = "UPDATE delivery SET state = 'dead', reason = 'exhausted', finished_at = created_at WHERE id = $1"
+        await office.notify.owner.execute(sql, notice.notice)
+    before = await office.notify.rows()
+    for type in (StaffType.OWNER, StaffType.ADMINISTRATOR):
+        assert await office.act("drop", notice.notice, type) == (403, "warnings_stay")
+    assert await office.notify.rows() == before
+    assert await office.told() == []
+
+
+@pytest.mark.checklist("M12")
+async def test_to_drop_what_somebody_gets_in_with_takes_a_fresh_factor(office: Office) -> None:
+    code = code_issued(office.notify.clock)
+    office.notify.gateway.answers = [(503, {})]
+    await office.notify.publish(code)
+    await office.notify.tried(code.code)
+    reset = link_issued(office.notify.clock, purpose=LinkPurpose.RESET)
+    await office.waits(reset, reset.link)
+    for id in (code.code, reset.link):
+        await office.notify.row(id, "queued")
+        assert await office.act("drop", id, fresh=False) == (401, "step_up_needed")
+        await office.notify.row(id, "queued")
+        assert await office.act("drop", id) == (204, "")
+
+
+async def test_what_keeps_no_account_safe_is_dropped_without_one(office: Office) -> None:
+    notice = notice_issued(office.notify.clock, NoticeKind.TEST)
+    await office.waits(notice, notice.notice)
+    assert await office.act("drop", notice.notice, fresh=False) == (204, "")
 
 
 async def test_what_is_being_sent_is_not_dropped_under_the_senders_hands(office: Office) -> None:

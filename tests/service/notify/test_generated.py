@@ -19,5 +19,5 @@ async def test_generated_requests_find_nothing(notify: Running, tmp_path: Path) 
     link = link_issued(notify.clock)
     await notify.publish(link)
     await notify.row(link.link, "sent")
-    found = await generated(notify.url, notify.token(RAY, StaffType.OWNER), tmp_path, EXAMPLES)
+    found = await generated(notify.url, notify.token(RAY, StaffType.OWNER, fresh=True), tmp_path, EXAMPLES)
     assert not found, found

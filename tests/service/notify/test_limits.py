@@ -272,7 +272,7 @@ async def test_a_code_too_many_ends_at_once_and_is_told_of(surroundings: Running
     row = await notify.row(event.code, "failed")
     assert (row["reason"], row["last_answer"]) == ("limited", "too many to this number")
     assert (row["sealed"], len(notify.gateway.sent)) == (None, 5)
-    told = await asyncio.wait_for(notify.bus._waiting["identity.messages"].get(), 10)
+    told = await asyncio.wait_for(notify.bus._waiting["identity.messages"].get(), 30)
     assert (told.type, b'"limited"' in told.body) == ("notify.message.failed.v1", True)
 
 

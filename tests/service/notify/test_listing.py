@@ -30,6 +30,7 @@ async def many(surroundings: Running) -> Running:
         if n % 3 == 0:
             surroundings.clock.advance(minutes=1)
         await put(surroundings, JANE if n % 2 else RAY, "activate" if n % 5 else "reset")
+    surroundings.clock.advance(minutes=1)  # of two links of one moment either may be the newer
     link = link_issued(surroundings.clock, to="nobody at all")
     await surroundings.publish(link)
     await surroundings.row(link.link, "failed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +51,7 @@ async def texted(notify: Running) -> UUID:
 
 async def test_a_message_that_arrived_is_delivered_and_told_once(telling: Running) -> None:
     id = await sent(telling)
+    left = telling.clock.now()
     telling.clock.advance(seconds=30)
     for _ in range(3):
         assert await says(telling, "delivered", id, reason="250 OK") == 204
@@ -59,6 +61,9 @@ async def test_a_message_that_arrived_is_delivered_and_told_once(telling: Runnin
     assert told[0] == "delivered"
     assert told[1]["template"] == "activate"
     assert told[1]["security"] is True
+    assert datetime.fromisoformat(told[1]["at"]) == left, (
+        "what is told of an address stands in the order of its messages"
+    )
     assert await suppressions(telling) == []
 
 

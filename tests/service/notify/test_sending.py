@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -93,7 +94,7 @@ async def test_what_happened_to_an_account_becomes_an_email(notify: Running) -> 
 
 
 async def test_two_notices_of_one_kind_are_two_and_one_that_is_too_old_is_none(notify: Running) -> None:
-    old = notice_issued(notify.clock, hours=0)
+    old = notice_issued(notify.clock, lasting=timedelta())
     first, second = notice_issued(notify.clock), notice_issued(notify.clock)
     for event in (old, first, second):
         await notify.publish(event)

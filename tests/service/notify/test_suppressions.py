@@ -11,9 +11,10 @@ import asyncpg
 import pytest
 
 from staffgate.contracts.caller import StaffType
-from staffgate.contracts.identity import LinkPurpose
+from staffgate.contracts.identity import LinkPurpose, NoticeKind
 from tests.service.notify.conftest import ACME, IDS, JANE, RAY, Running, code_issued, link_issued, notice_issued, until
 from tests.service.notify.telling import events, says, suppressions, telling, twilio_says
+from tests.unit.notify.written import FACTS
 
 __all__ = ["telling"]
 
@@ -22,7 +23,7 @@ DEAD = "Jane.Doe@Acme.example"
 
 
 async def ask(notify: Running, method: str, path: str, *, token: str = "", **body: Any) -> tuple[int, Any]:
-    headers = {"Authorization": f"Bearer {token or notify.token(RAY, StaffType.OWNER)}"}
+    headers = {"Authorization": f"Bearer {token or notify.token(RAY, StaffType.OWNER, fresh=True)}"}
     async with (
         aiohttp.ClientSession() as session,
         session.request(method, f"{notify.url}{path}", headers=headers, json=body or None) as response,
@@ -157,6 +158,22 @@ async def test_what_arrives_in_between_begins_the_count_anew(telling: Running) -
     assert await suppressions(telling) == []
 
 
+@pytest.mark.checklist("M10")
+async def test_what_is_told_late_of_an_earlier_message_does_not(telling: Running) -> None:
+    """It arrived before the others came back; its receipt was lost, and the provider tells it again."""
+    earlier = await send(telling, "sent")
+    for _ in range(2):
+        telling.clock.advance(minutes=1)
+        await bounce(telling)
+    telling.clock.advance(minutes=1)
+    assert await says(telling, "delivered", earlier) == 204
+    assert await suppressions(telling) == []
+    telling.clock.advance(minutes=1)
+    await bounce(telling)
+    (row,) = await suppressions(telling)
+    assert row["reason"] == "bounced"
+
+
 async def test_one_address_is_on_the_list_once(telling: Running) -> None:
     first, second = await send(telling, "sent"), await send(telling, "sent")
     for id in (first, second):
@@ -198,6 +215,51 @@ async def test_administrators_list_add_and_remove(telling: Running) -> None:
     assert await listed(telling) == [oldest]
     status, _problem = await ask(telling, "DELETE", f"/v1/suppressions/{added['id']}")
     assert status == 404
+
+
+@pytest.mark.checklist("M12")
+async def test_what_an_administrator_puts_there_takes_a_fresh_factor(telling: Running) -> None:
+    """A stolen session is not enough. To take one off again is no such thing."""
+    await ready(telling)
+    stale = telling.token(RAY, StaffType.OWNER)
+    status, problem = await ask(telling, "POST", "/v1/suppressions", token=stale, channel="email", address=DEAD)
+    assert (status, problem["type"]) == (401, "urn:staffgate:problem:step_up_needed")
+    assert await suppressions(telling) == []
+    _, added = await ask(telling, "POST", "/v1/suppressions", channel="email", address=DEAD)
+    assert (await ask(telling, "DELETE", f"/v1/suppressions/{added['id']}", token=stale))[0] == 204
+
+
+@pytest.mark.checklist("M12")
+async def test_what_an_administrator_puts_there_holds_back_no_warning(telling: Running) -> None:
+    """Else whoever takes over Jane's account would first see to it that she does not hear of it."""
+    await ready(telling)
+    assert (await ask(telling, "POST", "/v1/suppressions", channel="email", address="jane@acme.example"))[0] == 201
+    notices, link = [notice_issued(telling.clock, kind, facts=FACTS) for kind in NoticeKind], link_issued(telling.clock)
+    for event in (*notices, link):
+        await telling.publish(event)
+    held_back = {NoticeKind.TEST, NoticeKind.IMPORT_FINISHED}
+    for notice in notices:
+        row = await telling.row(notice.notice, "failed" if notice.kind in held_back else "sent")
+        assert row["reason"] == ("suppressed" if notice.kind in held_back else None)
+    assert (await telling.row(link.link, "failed"))["reason"] == "suppressed"
+
+
+@pytest.mark.checklist("M11")
+@pytest.mark.parametrize("word", ["bounced", "complained"])
+async def test_what_comes_back_from_there_holds_back_warnings_too(telling: Running, word: str) -> None:
+    """The provider's word takes the place of the administrator's: a dead address is dead, whatever is sent to it."""
+    await ready(telling)
+    assert (await ask(telling, "POST", "/v1/suppressions", channel="email", address="jane@acme.example"))[0] == 201
+    first, second = notice_issued(telling.clock), notice_issued(telling.clock)
+    await telling.publish(first)
+    await telling.row(first.notice, "sent")
+    assert await says(telling, word, first.notice, permanent=True) == 204
+    (row,) = await suppressions(telling)
+    assert (row["reason"], row["staff"], row["added_by"]) == (word, JANE, None)
+    await telling.publish(second)
+    assert (await telling.row(second.notice, "failed"))["reason"] == "suppressed"
+    status, _problem = await ask(telling, "POST", "/v1/suppressions", channel="email", address="jane@acme.example")
+    assert status == 409, "and the administrator's does not take the place of that"
 
 
 async def test_who_changed_the_list_is_told(telling: Running) -> None:

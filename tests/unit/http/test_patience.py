@@ -46,7 +46,7 @@ async def said(port: int, *parts: bytes, until: bytes = b"") -> bytes:
         writer.write(part)
         await writer.drain()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await (reader.readuntil(until) if until else reader.read())
     except ConnectionError:
         return b""

@@ -59,6 +59,15 @@ def test_what_has_not_exactly_one_separator_is_no_login(login: str) -> None:
 
 
 @pytest.mark.checklist("A07")
+def test_what_has_no_width_comes_along_when_a_login_is_copied_and_is_passed_over() -> None:
+    want = names.split_login("AcmeCrates\\jane.doe")
+    assert want is not None
+    for one in "\u200b\u200c\u200d\u2060\ufeff":
+        assert names.split_login(f"{one}AcmeCrates{one}\\jane{one}.{one}doe{one}") == want
+        assert names.split_login(f"{one}\\{one}") is None
+
+
+@pytest.mark.checklist("A07")
 @given(st.text(max_size=300))
 def test_reading_a_login_never_fails_and_never_finds_two_readings(login: str) -> None:
     parts = names.split_login(login)

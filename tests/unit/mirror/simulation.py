@@ -158,7 +158,7 @@ class Simulation:
         who = self.chance.choice(PEOPLE)
         org = self.world.organisation_of(who)
         assert org is not None
-        match self.chance.randrange(6):
+        match self.chance.randrange(7):
             case 0 | 1:
                 expires = self.chance.choice((None, None, self.world.now + 2))
                 event = self.world.change_person(who, team=self.chance.randrange(3), expires=expires)
@@ -167,6 +167,8 @@ class Simulation:
                 event = self.world.change_item(org, self.chance.choice(INBOXES), owner)
             case 4:
                 event = self.world.change_all(org)
+            case 5:
+                event = self.world.remove_item(org, self.chance.choice(INBOXES))
             case _:
                 event = self.world.change_nothing(org)
         if self.chance.random() < 0.2:

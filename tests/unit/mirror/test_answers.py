@@ -10,9 +10,9 @@ import pytest
 
 from staffgate.contracts.authz import Entry, Grant, Role, Target
 from staffgate.contracts.level import DataAccess, Level
-from staffgate.decision import Facts, Holding, Question
+from staffgate.decision import Catalogue, Facts, Holding, Question, shipped, stranger
 from staffgate.mirror import Mirror, Standing, answers
-from staffgate.mirror.answers import about
+from staffgate.mirror.answers import wording
 from staffgate.mirror.asking import _number
 from tests.unit.mirror.test_mirror import PAGE, Suite
 from tests.unit.mirror.world import ACME, CATALOGUE, HAN, JANE, LUKE, SlowSource, World
@@ -26,9 +26,9 @@ def suite() -> Suite:
 
 
 def recalled(suite: Suite, who: UUID = JANE, question: Question = PAGE) -> bool:
-    properties = about(question)
-    assert properties is not None
-    return suite.mirror.recall(who.int, question.action, question.type, question.id, properties) is not None
+    words = wording(who.int, question)
+    assert words is not None
+    return suite.mirror.recall(words) is not None
 
 
 async def asked(suite: Suite, who: UUID = JANE, question: Question = PAGE) -> None:
@@ -57,7 +57,7 @@ async def test_properties_are_part_of_it(suite: Suite) -> None:
 
 @pytest.mark.parametrize("value", [7, True, None, {"type": "ivr", "id": "a"}, ["x"], 1.5])
 async def test_what_is_no_text_is_decided_each_time(suite: Suite, value: object) -> None:
-    assert about(Question("contacts.view", "contact", "7", {"owner": value})) is None
+    assert wording(JANE.int, Question("contacts.view", "contact", "7", {"owner": value})) is None
 
 
 async def test_a_change_of_the_person_ends_it_and_nobody_elses(suite: Suite) -> None:
@@ -73,7 +73,10 @@ async def test_a_change_of_the_registry_ends_what_was_made_from_it(suite: Suite)
     await asked(suite)
     suite.mirror.announced(suite.world.change_item(ACME, "sales", HAN))
     assert not recalled(suite, JANE, SEND)
+    assert recalled(suite), "that was made from no registry"
     assert suite.mirror.decide_now(JANE, SEND) is None, "it has to be loaded"
+    await suite.mirror.registry(ACME, "inbox")
+    assert not recalled(suite, JANE, SEND), "it is another item now"
 
 
 async def test_a_change_of_the_owner_ends_what_asked_for_their_team(suite: Suite) -> None:
@@ -146,7 +149,140 @@ async def test_the_index_of_who_used_what_is_emptied_as_well(suite: Suite) -> No
         await asked(suite, JANE, Question("contacts.view", "contact", str(number), {"owner": str(HAN)}))
     suite.mirror.announced(suite.world.change_person(JANE))
     found = suite.mirror._answers
-    assert (len(found), found.people, found._users) == (0, {}, {})
+    assert (len(found), found.people, found._users, found._grounds, found.by_words) == (0, {}, {}, {}, {})
+
+
+async def test_what_is_counted_is_what_is_there(suite: Suite) -> None:
+    """Those that are shared, and those in their own words."""
+    await registered(suite, "sales", "support")
+    for item in ("sales", "support", "1", "2", "1", "sales"):
+        for who in (JANE, HAN):
+            await asked(suite, who, inbox(item))
+    suite.mirror.announced(suite.world.change_person(HAN))
+    suite.mirror.announced(suite.world.change_item(ACME, "sales", LUKE))
+    await asked(suite, JANE, inbox("support"))
+    found = suite.mirror._answers
+    there = len(found.by_words) + sum(len(person.alike) for person in found.people.values())
+    assert len(found) == there == 4, "of Jane: support, 1 and 2, and what the last two share"
+
+
+# --- while a registry is in doubt ------------------------------------------------------------------------------
+
+
+def inbox(id: str) -> Question:
+    return Question("sms.view", "inbox", id)
+
+
+async def registered(suite: Suite, *ids: str) -> None:
+    for id in ids:
+        suite.mirror.announced(suite.world.change_item(ACME, id, JANE))
+
+
+async def loaded(suite: Suite) -> None:
+    await suite.mirror.registry(ACME, "inbox")
+
+
+async def test_what_is_about_another_item_is_kept_aside_and_not_given(suite: Suite) -> None:
+    await registered(suite, "sales", "support")
+    await asked(suite, JANE, inbox("sales"))
+    await asked(suite, JANE, inbox("support"))
+    first = suite.mirror.decide_now(JANE, inbox("support"))
+    await registered(suite, "sales")
+    assert not recalled(suite, JANE, inbox("support")), "nobody knows yet what has changed"
+    await registered(suite, "sales")
+    await loaded(suite)
+    assert not recalled(suite, JANE, inbox("sales"))
+    assert suite.mirror.decide_now(JANE, inbox("support")) is first
+
+
+async def test_an_item_that_is_told_apart_from_now_on_is_decided_anew(suite: Suite) -> None:
+    for item in ("1", "2", "2", "3"):
+        await asked(suite, JANE, inbox(item))
+    suite.mirror.announced(suite.world.change_item(ACME, "2", HAN))
+    assert not recalled(suite, JANE, inbox("4")), "nor is what they share given to one more"
+    await loaded(suite)
+    assert [recalled(suite, JANE, inbox(item)) for item in "1234"] == [True, False, True, True]
+
+
+async def test_an_item_that_is_nothing_of_its_own_any_more_shares_again(suite: Suite) -> None:
+    await registered(suite, "2")
+    for item in ("1", "2"):
+        await asked(suite, JANE, inbox(item))
+    own = suite.mirror.decide_now(JANE, inbox("2"))
+    suite.mirror.announced(suite.world.remove_item(ACME, "2"))
+    await loaded(suite)
+    shared = suite.mirror.decide_now(JANE, inbox("2"))
+    assert shared is suite.mirror.decide_now(JANE, inbox("1"))
+    assert shared is not own
+
+
+async def test_by_a_former_name_of_the_type_it_is_the_same_item() -> None:
+    """What differs is known by the id; in which words it was asked about does not matter."""
+    manifests = [
+        msgspec.structs.replace(one, aliases=msgspec.structs.replace(one.aliases, items={"mailbox": "inbox"}))
+        if any("inbox" in section.items for section in one.sections)
+        else one
+        for one in shipped()
+    ]
+    suite = Suite()
+    suite.mirror.replace(Catalogue.from_manifests(manifests))
+    old = Question("sms.view", "mailbox", "2")
+    await asked(suite, JANE, old)
+    await asked(suite, JANE, old)
+    suite.mirror.announced(suite.world.change_item(ACME, "2", HAN))
+    await loaded(suite)
+    assert not recalled(suite, JANE, old)
+
+
+async def test_a_label_makes_no_difference(suite: Suite) -> None:
+    await registered(suite, "2")
+    await asked(suite, JANE, inbox("2"))
+    old = suite.world.registry(ACME, "inbox")
+    relabelled = {"2": msgspec.structs.replace(old.items["2"], label="Sales")}
+    suite.mirror._cache.put((ACME.int, "inbox"), msgspec.structs.replace(old, items=relabelled), old.revision)
+    assert recalled(suite, JANE, inbox("2"))
+
+
+async def test_what_is_aside_takes_its_room_and_goes_first() -> None:
+    """A registry of 24 items takes that of four people."""
+    world = World()
+    for number in range(24):
+        world.change_item(ACME, str(number), JANE)
+    mirror = Mirror(SlowSource(world, open=True), CATALOGUE, world.time, size=9, bound=3.0)
+    mirror.hearing()
+    for who in (JANE, HAN):
+        await decided(mirror, who, "1")
+    await mirror.decide(JANE, PAGE)
+    mirror.decide_now(JANE, PAGE)
+    mirror.announced(world.change_item(ACME, "1", HAN))
+    cache = mirror._cache
+    assert (cache._weight, len(cache._aside)) == (6, 1)
+    for number in range(100, 104):
+        cache.put(number, Standing(ACME, stranger(world.state(ACME).revision)), world.state(ACME).revision)
+    assert (cache._weight, cache._aside, cache.evicted) == (6, {}, 0)
+    assert mirror.stats.answers == 0, "what was made from it went along"
+    await decided(mirror, JANE, "1")
+    assert cache._weight == len(cache) + 3
+
+
+async def test_to_register_an_item_takes_no_walk_over_the_answers(suite: Suite) -> None:
+    """What was given is all found by one look, and that is what is put out."""
+    await registered(suite, "sales")
+    for who in (JANE, HAN, LUKE):
+        await asked(suite, who, inbox("sales"))
+    found = suite.mirror._answers
+    words, people = found.by_words, found.people
+    found.by_words, found.people = Untouched(), Untouched()
+    await registered(suite, "sales")
+    found.by_words, found.people = words, people
+    assert not any(recalled(suite, who, inbox("sales")) for who in (JANE, HAN, LUKE))
+
+
+class Untouched(dict[Any, Any]):
+    def _touched(self, *_: object) -> Any:
+        raise AssertionError("an announcement went through the answers")
+
+    __iter__ = __getitem__ = __delitem__ = __contains__ = get = pop = items = keys = values = _touched
 
 
 async def test_whoever_is_asked_about_is_not_evicted() -> None:
@@ -200,8 +336,8 @@ async def decided(mirror: Mirror, who: UUID, *ids: Any, action: str = "sms.read"
 async def test_items_that_nothing_tells_apart_share_an_answer() -> None:
     mirror = asking(World())
     await decided(mirror, JANE, "1")
-    assert mirror.recall(JANE.int, "sms.read", "inbox", "2") is mirror.recall(JANE.int, "sms.read", "inbox", "1")
-    assert mirror.recall(JANE.int, "sms.read", "section", "sms") is None
+    assert mirror.recall((JANE.int, "sms.read", "inbox", "2")) is mirror.recall((JANE.int, "sms.read", "inbox", "1"))
+    assert mirror.recall((JANE.int, "sms.read", "section", "sms")) is None
 
 
 async def test_an_item_that_a_rule_names_has_its_own() -> None:
@@ -215,8 +351,8 @@ async def test_an_item_that_the_registry_describes_has_its_own() -> None:
     world.change_item(ACME, "sales", HAN)
     mirror = asking(world)
     await decided(mirror, JANE, "1", "sales")
-    assert mirror.recall(JANE.int, "sms.read", "inbox", "sales") is not mirror.recall(
-        JANE.int, "sms.read", "inbox", "1"
+    assert mirror.recall((JANE.int, "sms.read", "inbox", "sales")) is not mirror.recall(
+        (JANE.int, "sms.read", "inbox", "1")
     )
 
 
@@ -225,7 +361,7 @@ async def test_an_id_that_is_no_text_has_none(id: Any) -> None:
     """It is equal to no text that a rule names, and yet the rule is about it."""
     mirror = asking(Named())
     await decided(mirror, LUKE, "1")
-    assert mirror.recall(LUKE.int, "sms.read", "inbox", id) is None
+    assert mirror.recall((LUKE.int, "sms.read", "inbox", id)) is None
 
 
 # --- hostile questions ----------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class Suite:
 
     async def version(self, who: UUID = JANE, least: int = 0) -> int | None:
         """Of what is known of somebody."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             verdict = await self.mirror.decide(who, PAGE, least)
         if verdict.reason is Reason.UNKNOWN_SUBJECT:
             return None

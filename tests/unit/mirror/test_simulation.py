@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from staffgate.mirror import answers
 from staffgate.mirror.answers import Answers
 from staffgate.mirror.asking import Asking
 from staffgate.mirror.cache import Cache
@@ -115,19 +116,46 @@ def demands_are_not_heard(patch: pytest.MonkeyPatch) -> None:
 
 def answers_outlive_their_parts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Answers, "lose", lambda *_: None)
+    patch.setattr(Answers, "doubt", lambda *_: False)
 
 
 def answers_are_the_persons_alone(patch: pytest.MonkeyPatch) -> None:
     """The registry and the owner of the row may change."""
     put = Answers.put
 
-    def alone(self: Answers, staff: int, *asked: Any) -> None:
-        put(self, staff, *asked)
-        self.people[staff].used = ()
+    def alone(self: Answers, words: Any, *asked: Any) -> None:
+        put(self, words, *asked)
+        self.people[words[0]].used = []
         self._users.clear()
+        self._grounds.clear()
 
     patch.setattr(Answers, "put", alone)
 
+
+def doubt_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    """What was made from a registry is given until the next one is here."""
+    patch.setattr(Answers, "doubt", lambda self, key: key in self._grounds)
+
+
+def all_is_settled_that_was_in_doubt(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(answers, "_changed", lambda old, new: set())
+
+
+def what_is_described_is_never_looked_at_again(patch: pytest.MonkeyPatch) -> None:
+    """An item of which something is said now shares the answer of those of which nothing is."""
+    settle = Answers.settle
+
+    def settled(self: Answers, key: Any, old: Any, new: Any) -> None:
+        before = {key: set(ground.described) for key, ground in self._grounds.items()}
+        settle(self, key, old, new)
+        if key in before:
+            self._grounds[key].described = before[key]
+
+    patch.setattr(Answers, "settle", settled)
+
+
+# Nothing goes wrong, so that much is remembered when a registry changes.
+QUIET: dict[str, float] = {"loss": 0.0, "lag": 0.0, "silence": 0.0, "beats": 1.0, "complete": 1.0, "open": 1.0}
 
 # Each with the climate in which its lack shows soonest.
 SABOTAGE: dict[Callable[[pytest.MonkeyPatch], None], dict[str, float]] = {
@@ -146,6 +174,9 @@ SABOTAGE: dict[Callable[[pytest.MonkeyPatch], None], dict[str, float]] = {
     demands_are_not_heard: {},
     answers_outlive_their_parts: {},
     answers_are_the_persons_alone: {},
+    doubt_is_ignored: QUIET,
+    all_is_settled_that_was_in_doubt: QUIET,
+    what_is_described_is_never_looked_at_again: QUIET,
 }
 
 

@@ -93,6 +93,10 @@ class World:
         items = self.state(org).items | {id: (version, owner)}
         return self._commit(org, replace(self.state(org), items=items), [], ["inbox"])
 
+    def remove_item(self, org: UUID, id: str) -> PermissionsChanged:
+        items = {one: about for one, about in self.state(org).items.items() if one != id}
+        return self._commit(org, replace(self.state(org), items=items), [], ["inbox"])
+
     def change_all(self, org: UUID) -> PermissionsChanged:
         """As when a role is edited that everybody holds."""
         people = {who: replace(one, version=one.version + 1) for who, one in self.state(org).people.items()}

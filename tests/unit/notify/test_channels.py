@@ -66,7 +66,7 @@ def test_answers_are_kept_without_what_is_private(answer: str, kept: str) -> Non
 
 def test_an_answer_without_end_is_looked_at_in_no_time() -> None:
     """A bounce can quote a word of any length, and what is private is looked for in the square of that."""
-    began = time.perf_counter()
+    began = time.process_time()
     assert fit_to_keep("smtp; " + "a" * 60_000) == "smtp;"
     assert fit_to_keep("no " * 400 + "jane@acme.example " + "b" * 60_000).startswith("no no")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

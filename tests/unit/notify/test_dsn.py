@@ -167,6 +167,6 @@ _MEGABYTE = 1 << 20
     ],
 )  # fmt: skip
 def test_what_is_made_to_take_long_does_not(content: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert dsn.read(content[:_MEGABYTE], TOKENS) is None
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.identity.names import split_login
 from services.notify.channels import gsm7
 from services.notify.content.tags import LOCALES
-from services.notify.plain import plain
+from services.notify.plain import plain, unlinked
 from staffgate.contracts.identity import LinkPurpose, NoticeKind
 from tests.unit.notify.written import FACTS, URL, code, link, notice
 
@@ -40,6 +42,7 @@ _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
         ("evil。example", "evil。 example"),
         ("pay@evil.example", "pay@ evil. example"),
         ("tel:0900123456", "tel: 0900123456"),
+        ("tel:+61491570006", "tel: +61491570006"),
         ("\\\\evil\\share", "\\evil\\share"),
         ("J. R. Ewing", "J. R. Ewing"),
         ("two\r\nlines\tand a\x00byte", "two lines and a byte"),
@@ -67,7 +70,7 @@ def test_whatever_a_name_holds_it_is_one_line_without_a_link_in_it(name: str) ->
 def test_no_name_makes_a_line_a_tag_or_a_link(name: str, locale: str) -> None:
     content, plainly = link(name=name, organisation=name, locale=locale), link(locale=locale)
     assert content.subject.isprintable()
-    assert not _LINK_IN_MESSAGE.search(content.text.replace(URL, "").replace("AcmeCrates\\Jane", ""))
+    assert not _LINK_IN_MESSAGE.search(content.text.replace(URL, ""))
     assert content.html.count("<") == plainly.html.count("<")
     assert content.html.count("://") == plainly.html.count("://")
     assert content.text.count("\n\n") == plainly.text.count("\n\n")
@@ -134,3 +137,36 @@ def test_a_name_is_compared_in_one_form(name: str) -> None:
 def test_no_dot_is_left_that_a_mail_program_makes_a_link_of(name: str) -> None:
     """Vowel signs of many scripts are no letters."""
     assert "." not in plain(name).replace(". ", "")
+
+
+@pytest.mark.checklist("N06")
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("person", ["jane.doe", "www.evil.example", "evil.example", "a.b.c.d", "w.ww"])
+def test_no_login_is_made_a_link_and_none_looks_otherwise(person: str, locale: str) -> None:
+    """A username may have dots in it. Nothing stands beside one that a mail program could take for a part of an address."""
+    login = f"AcmeCrates\\{person}"
+    content = link(login=login, locale=locale)
+    for part in (content.text, html.unescape(content.html)):
+        assert not re.search(
+            rf"{person[0]}\w*\.|\.\w*{person[-1]}", part.replace(URL, "").partition("AcmeCrates")[2][:60]
+        )
+        assert login in part.replace("\u200b", "")
+    assert not _LINK_IN_MESSAGE.search(content.text.replace(URL, ""))
+
+
+@given(st.text(max_size=60))
+def test_a_login_is_copied_as_it_was(login: str) -> None:
+    """For identity passes over what has no width."""
+    assert split_login(unlinked(login)) == split_login(" ".join(login.split())) or not login.isprintable()
+    assert "\n" not in unlinked(login)
+
+
+@pytest.mark.checklist("N06")
+@pytest.mark.parametrize("name", ["acme.example", "www.evil.example", "evil.example/now", "pay@evil.example"])
+@pytest.mark.parametrize("locale", LOCALES)
+def test_in_an_sms_a_name_costs_an_ordinary_space_and_no_other_alphabet(name: str, locale: str) -> None:
+    """A character without width is none of GSM-7's: it would leave 70 places of 160."""
+    plainly, content = code("sms", locale=locale), code("sms", organisation=name, locale=locale)
+    assert gsm7.is_gsm(content.text) or not gsm7.is_gsm(plainly.text)
+    assert gsm7.segments(content.text) == 1
+    assert not _LINK_IN_MESSAGE.search(content.text)

@@ -97,7 +97,7 @@ def test_a_notice_says_what_happened_when_from_where_and_what_to_do(kind: Notice
         seen = "22 November 2026, 09:00 UTC" in part, "203.0.113.9, Firefox on Windows" in part
         assert seen == (WORDS[kind].by_somebody,) * 2
         assert not re.search(r"https?:|www\.|href|src=|{{|}}|Undefined|%\(", part)
-        assert re.search(r"administrator of ACME Crates|nothing|Ask them", one_line(part))
+        assert re.search(r"administrator of ACME Crates|nothing|Ask them|tell those", one_line(part))
     assert content.text.count("\n\n\n") == 0
 
 

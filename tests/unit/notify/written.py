@@ -13,7 +13,7 @@ URL = "https://id.acme.example/activate?token=Zm9v&x=1"
 FACTS = {
     "at": "2026-11-22T09:00:00+00:00", "ip": "203.0.113.9", "factor": "totp", "failures": "7", "minutes": "30",
     "left": "9", "rows": "20", "created": "18", "bad": "2", "network": "outside", "colleague": "Luke",
-    "account": "AcmeCrates\\Luke", "email": "1", "sms": "",
+    "account": "AcmeCrates\\Luke", "email": "1", "sms": "", "hours": "24",
     "agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
 }  # fmt: skip
 _PERSON = {"to": "jane@acme.example", "name": "Jane", "organisation": "ACME Crates"}

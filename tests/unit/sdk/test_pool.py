@@ -97,7 +97,7 @@ async def test_what_somebody_gets_in_the_moment_they_give_up_is_for_the_next(end
     else:
         held.drop()
     gone.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert (await stays is held) == (end == "given back")
     assert gone.cancelled()
 
@@ -109,7 +109,7 @@ async def test_what_died_on_its_way_to_who_waited_is_used_by_nobody() -> None:
     await asyncio.sleep(0)
     pool.give_back(held)
     held.drop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         found = await waiting
     assert found is not held
     assert found.alive
@@ -125,7 +125,7 @@ async def test_an_opening_that_fails_makes_room() -> None:
     maker.ready.set()
     with pytest.raises(ConnectionRefusedError):
         await first
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert (await second).alive
 
 
@@ -137,7 +137,7 @@ async def test_an_opening_that_is_given_up_makes_room() -> None:
     await asyncio.sleep(0)
     first.cancel()
     maker.ready.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert (await second).alive
 
 
@@ -150,7 +150,7 @@ async def test_closed_everybody_is_told() -> None:
     pool.close()
     assert not held.alive
     for one in [*waiting, asyncio.create_task(pool.take())]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             with pytest.raises(Closed):
                 await one
     assert len(maker.made) == 1
@@ -200,7 +200,7 @@ async def test_in_whatever_order_no_place_is_lost_and_nothing_is_two_people_s(se
             await asyncio.sleep(0)
         for task in chance.sample(tasks, 3):
             task.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             done = await asyncio.gather(*tasks, return_exceptions=True)
         assert not [fault for fault in done if fault and not isinstance(fault, asyncio.CancelledError)]
         assert pool._count == len(pool._open) == len(pool._idle) <= 3

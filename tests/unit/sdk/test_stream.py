@@ -20,7 +20,7 @@ from staffgate.contracts.stream import CONTENT_TYPE, Ended, Opened
 from staffgate.stream import Stream
 
 
-async def until(ready: Callable[[], Any], seconds: float = 5) -> None:
+async def until(ready: Callable[[], Any], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not ready():
             await asyncio.sleep(0.002)

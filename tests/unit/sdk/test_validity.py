@@ -127,7 +127,7 @@ async def test_in_a_product_the_search_goes_on_beside_and_a_later_try_succeeds()
     identity = Identity(OLD)
     async with Sessions(identity, ISSUER, now=now) as sessions:
         sessions.restored()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not accepts(sessions, token(OLD)) or identity.asked < 2:  # what `restored` asks for
                 await asyncio.sleep(0.005)
             identity.published = [OLD, NEW]

@@ -173,6 +173,8 @@ class NoticeKind(StrEnum):
     TOKEN_REUSED = "token_reused"  # noqa: S105 - a kind of notice
     OWNERSHIP_OFFERED = "ownership_offered"
     OWNERSHIP_TRANSFERRED = "ownership_transferred"
+    RECOVERY_ASKED = "recovery_asked"
+    OWNER_RECOVERED = "owner_recovered"
     ORGANISATION_CLOSED = "organisation_closed"
     IMPORT_FINISHED = "import_finished"
     TEST = "test"

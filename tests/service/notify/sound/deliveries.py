@@ -23,7 +23,7 @@ class Deliveries(Ground):
         return Sound(path={"id": str(await self.dead())}, token=self.ray)
 
     async def drop_delivery(self) -> Sound:
-        return await self.replay_delivery()
+        return Sound(path={"id": str(await self.dead())}, token=self.fresh)
 
     async def dead(self) -> UUID:
         """A link to Jane, tried too often; and nothing else is on its way that would change anything by itself."""

@@ -16,7 +16,7 @@ class Suppressions(Ground):
         return Sound(query={"channel": "email", "before": str(IDS.uuid()), "limit": "10"}, token=self.ray)
 
     async def add_suppression(self) -> Sound:
-        return Sound(body={"channel": "email", "address": f"{IDS.uuid().hex}@acme.example"}, token=self.ray)
+        return Sound(body={"channel": "email", "address": f"{IDS.uuid().hex}@acme.example"}, token=self.fresh)
 
     async def remove_suppression(self) -> Sound:
         entry = IDS.uuid()

@@ -24,6 +24,11 @@ class Ground:
         return self.notify.token(RAY, StaffType.OWNER)
 
     @property
+    def fresh(self) -> str:
+        """Ray's, with a factor that he showed just now."""
+        return self.notify.token(RAY, StaffType.OWNER, fresh=True)
+
+    @property
     def jane(self) -> str:
         return self.notify.token(JANE, StaffType.STANDARD)
 
