@@ -151,14 +151,16 @@ class RabbitBus:
         """Raise when a queue of ours has gone, or has no reader: a deleted queue ends its reader without a word. Count what
         is parked on the way."""
         while True:
-            async with await connection.channel() as channel:
-                parking.show(await parking.counted(channel, [queue for queue, _ in self._consumers], _TIMEOUT))
             await asyncio.sleep(self._every)
             async with await connection.channel() as channel:
+                await self._count_parked(channel)
                 for name in self._read:
                     found = await channel.declare_queue(name, passive=True, timeout=_TIMEOUT)
                     if not found.declaration_result.consumer_count:
                         raise ConnectionError(f"nobody reads {name}")
+
+    async def _count_parked(self, channel: AbstractChannel) -> None:
+        parking.show(await parking.counted(channel, [queue for queue, _ in self._consumers], _TIMEOUT))
 
     async def _pulse(self) -> bool:
         """Deaf while the broker is silent: its heartbeats take 48 s to be missed, and a revoke may take one.
@@ -198,6 +200,7 @@ class RabbitBus:
         publisher = await self._channel(publishing, lost)
         self._events = await topology.declare(publisher, self._queues, self._tiers)
         self._direct = publisher.default_exchange
+        await self._count_parked(publisher)
         for types, hints in self._listeners:
             await self._attach_listener(await self._channel(connection, lost), types, hints)
         for queue, handle in self._consumers:

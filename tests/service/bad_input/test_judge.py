@@ -12,19 +12,19 @@ from tests.service.bad_input.judge import Judge
 
 
 @pytest_asyncio.fixture
-async def two(postgres: str) -> Any:
-    """Who looks, and who writes."""
+async def three(postgres: str) -> Any:
+    """Who looks, and two who write."""
     urls = await fresh_database(postgres, "identity")
-    looking, writing = await asyncpg.connect(urls.owner), await asyncpg.connect(urls.owner)
+    looking, writing, other = [await asyncpg.connect(urls.owner) for _ in range(3)]
     await writing.execute("CREATE TABLE outbox (body text); CREATE TABLE crate (label text)")
     await writing.execute("INSERT INTO crate VALUES ('Jane')")
-    yield Judge("", None, looking), writing  # type: ignore[arg-type]
-    await looking.close()
-    await writing.close()
+    yield Judge("", None, looking), writing, other  # type: ignore[arg-type]
+    for connection in (looking, writing, other):
+        await connection.close()
 
 
-async def test_what_is_added_changed_deleted_or_told_is_seen(two: tuple[Judge, Any]) -> None:
-    judge, writing = two
+async def test_what_is_added_changed_deleted_or_told_is_seen(three: tuple[Judge, Any, Any]) -> None:
+    judge, writing, _ = three
     before = await judge.snapshot()
     assert await judge.snapshot() == before
     for statement in (
@@ -39,9 +39,10 @@ async def test_what_is_added_changed_deleted_or_told_is_seen(two: tuple[Judge, A
         before = after
 
 
-async def test_what_was_being_written_at_the_first_look_is_seen_once_it_is_there(two: tuple[Judge, Any]) -> None:
-    judge, writing = two
+async def test_what_was_being_written_at_the_first_look_is_seen_once_it_is_there(three: tuple[Judge, Any, Any]) -> None:
+    judge, writing, other = three
     async with writing.transaction():
         await writing.execute("INSERT INTO crate VALUES ('Ray')")
+        await other.execute("INSERT INTO crate VALUES ('Han')")  # begun later, and through
         before = await judge.snapshot()
     assert await judge.snapshot() != before
