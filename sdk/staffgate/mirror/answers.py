@@ -33,6 +33,7 @@ from staffgate.mirror.pulse import Pulse
 
 _MOST_EACH = 10_000  # of one person; who asks about more than that begins anew
 _MOST_PARTS = 64  # that one person's answers are made from: the rows of more owners are decided each time
+_MOST_GONE = 1_000  # ids of items that are no longer registered; where there are more, it begins anew
 _LONGEST = 600  # characters of a question: what is longer is none of ours, and anybody may send a megabyte
 
 # Person (the number of their id), action, type, id; and what else was said: the names of the properties, then their values.
@@ -42,8 +43,8 @@ _NEVER = Pulse(0, 0)  # that of what is in doubt: there is no time at which it i
 
 
 class Ground(msgspec.Struct, gc=False):
-    """A registry that answers were made from, or none: which ids something is said of that counts, and until when those
-    answers are good. `pulse` is the mirror's, which every look-up asks in any case: so to put them in doubt, or to settle it,
+    """A registry that answers were made from, or none: which ids something is or was said of that counts, and until when
+    those answers are good. `pulse` is the mirror's, which every look-up asks in any case: so to put them in doubt, or to settle it,
     is to give all of them another one, and costs whoever looks one up nothing."""
 
     pulse: Pulse
@@ -163,14 +164,20 @@ class Answers:
         return True
 
     def settle(self, key: Key, old: Registry, new: Registry) -> None:
-        """It is here: the answers about what is in both of them are good again."""
+        """It is here: the answers about what is in both of them are good again.
+
+        Of what something was said once, it counts as said for good: what the rest shares is of a revision at which this
+        item was not one of them.
+        """
         ground = self._grounds.get(key)
         if ground is None:
             return
         changed = _changed(old.items, new.items)
         if changed:
-            ground.described -= changed
-            ground.described |= {id for id in changed if _counting(new.items.get(id))}
+            ground.described |= changed
+            if len(ground.described) > 2 * len(new.items) + _MOST_GONE:
+                self.lose(key)
+                return
             for staff in self._users.get(key, ()):
                 self._forget(self.people[staff], ground, changed)
         ground.pulse = self._pulse

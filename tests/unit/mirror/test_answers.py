@@ -204,16 +204,41 @@ async def test_an_item_that_is_told_apart_from_now_on_is_decided_anew(suite: Sui
     assert [recalled(suite, JANE, inbox(item)) for item in "1234"] == [True, False, True, True]
 
 
-async def test_an_item_that_is_nothing_of_its_own_any_more_shares_again(suite: Suite) -> None:
+async def test_an_item_of_which_nothing_is_said_any_more_does_not_share_what_was_answered_before(suite: Suite) -> None:
+    """What the others share is of a revision at which this one was another: whoever demands that one saw more here."""
     await registered(suite, "2")
     for item in ("1", "2"):
         await asked(suite, JANE, inbox(item))
     own = suite.mirror.decide_now(JANE, inbox("2"))
     suite.mirror.announced(suite.world.remove_item(ACME, "2"))
     await loaded(suite)
-    shared = suite.mirror.decide_now(JANE, inbox("2"))
-    assert shared is suite.mirror.decide_now(JANE, inbox("1"))
-    assert shared is not own
+    found, shared = suite.mirror.decide_now(JANE, inbox("2")), suite.mirror.decide_now(JANE, inbox("1"))
+    assert found is not None
+    assert shared is not None
+    assert found is not own
+    assert found.revision == suite.world.state(ACME).revision > shared.revision
+
+
+async def test_of_what_is_gone_not_any_number_is_known(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "_MOST_GONE", 3)
+    await asked(suite, JANE, inbox("1"))
+    for number in range(3):
+        await registered(suite, f"old{number}")
+        await loaded(suite)
+        suite.mirror.announced(suite.world.remove_item(ACME, f"old{number}"))
+        await loaded(suite)
+    assert recalled(suite, JANE, inbox("1"))
+    suite.mirror.announced(suite.world.change_item(ACME, "new", HAN))
+    await loaded(suite)
+    assert recalled(suite, JANE, inbox("1")), "there is room for what is there"
+    suite.mirror.announced(suite.world.remove_item(ACME, "new"))
+    await loaded(suite)
+    await registered(suite, "newer", "newest")
+    await loaded(suite)
+    for name in ("newer", "newest"):
+        suite.mirror.announced(suite.world.remove_item(ACME, name))
+    await loaded(suite)
+    assert not recalled(suite, JANE, inbox("1"))
 
 
 async def test_by_a_former_name_of_the_type_it_is_the_same_item() -> None:
@@ -232,6 +257,15 @@ async def test_by_a_former_name_of_the_type_it_is_the_same_item() -> None:
     suite.mirror.announced(suite.world.change_item(ACME, "2", HAN))
     await loaded(suite)
     assert not recalled(suite, JANE, old)
+
+
+async def test_what_was_made_from_other_parts_is_given_meanwhile(suite: Suite) -> None:
+    """As often as anybody likes: now and then the parts that it hangs on are looked for."""
+    await registered(suite, "2")
+    await asked(suite, JANE, inbox("2"))
+    await asked(suite)
+    await registered(suite, "2")
+    assert all(recalled(suite) for _ in range(200))
 
 
 async def test_a_label_makes_no_difference(suite: Suite) -> None:
