@@ -32,6 +32,7 @@ PREFETCH = 16
 _TIMEOUT = 5.0  # seconds for anything asked of the broker: a blocked connection hangs, it does not fail
 _ATTACH = 20.0  # seconds for topology, readers and listeners, all told
 _WATCH = 30.0  # seconds between looks at whether anybody still reads our queues
+_FAREWELL = 2.0  # seconds
 _PULSE = 0.4  # seconds between questions to the broker, and for each answer
 _GRACE = 20.0  # seconds for handlers at a stop; below the 30 of the usual orchestrators
 
@@ -145,7 +146,9 @@ class RabbitBus:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            # A question to the broker that is cancelled on its way may never end; the connection is left all the same.
+            ended, _ = await asyncio.wait(tasks, timeout=_FAREWELL)
+            await asyncio.gather(*ended, return_exceptions=True)
 
     async def _watch(self, connection: AbstractConnection) -> bool:
         """Raise when a queue of ours has gone, or has no reader: a deleted queue ends its reader without a word. Count what
