@@ -12,7 +12,7 @@ What makes it safe is how little is read here:
   or are read here, each once. Whoever writes a request in another way gets the long way.
 - What is not answered here goes to aiohttp whole, and so does what comes until that has been answered.
 - Many clients send head and body apart: what is a head of this kind and the beginning of its body is held until the rest
-  comes, for half a second and up to 256 KiB. What is HEAVY is aiohttp's, and it gets it whole: there it waits for its turn.
+  comes, for half a second and up to 256 KiB. What is heavy is aiohttp's, and it gets it whole: there it waits for its turn.
 - As soon as aiohttp has been given anything else (a part of a request, two at once) the connection is aiohttp's until it
   ends: nobody but its parser knows where the next request begins.
 - Whoever asks again writes the same head but for a few values. What is the same to the byte as in the request before on
@@ -41,7 +41,7 @@ from aiohttp.web_protocol import RequestHandler
 from prometheus_client import Histogram
 
 from shared.http.middleware import REQUEST_ID, SAFE, seconds
-from shared.http.operation import HEAVY, Api, AtOnce
+from shared.http.operation import Api, AtOnce, is_heavy
 from shared.trace import trace_id_in
 from staffgate.contracts.caller import Caller
 
@@ -155,16 +155,18 @@ class Express:
                 token = value
             elif kind == _ID or (kind == _TRACE and request_id is None):
                 request_id = value
+        if not end:
+            return Form.ODD, None
         if size != len(body):
-            begun = end and len(body) < size and len(head) + size < _LARGEST
+            begun = len(body) < size and len(head) + size < _LARGEST
             return Form.BEGUN if begun else Form.ODD, None
         if lane is None or seen & _NEEDED != _NEEDED or not now:
-            return Form.WHOLE if end else Form.ODD, None
+            return Form.WHOLE, None
         usual.learn(first, lines, kinds, lane, token)
         return Form.WHOLE, self._answer(lane, token, body, request_id, began)
 
     def _answer(self, lane: _Open, token: str, body: bytes, request_id: bytes | None, began: float) -> bytes | None:
-        if len(body) > HEAVY:
+        if is_heavy(body):
             return None
         try:
             caller = self._recall(token)

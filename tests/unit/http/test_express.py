@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.http.express import _Handler
-from shared.http.operation import HEAVY
+from shared.http.operation import HEAVY, MANY
 from staffgate.contracts.caller import Caller
 from tests.unit.http.connection import Both, Desk, Pipe, comparable, request, settled
 
@@ -188,6 +188,8 @@ ODD: dict[str, bytes] = {
     "not UTF-8": request(b'{"text":"\xff"}'),
     "an end in the body": request(b'{"text":"\\r\\n\\r\\nPOST /say HTTP/1.1"}'),
     "a request in the body": request(request()),
+    "no body and no end": request(b"").removesuffix(b"\r\n\r\n"),
+    "no body and half of an end": request(b"").removesuffix(b"\r\n"),
     "nothing": b"\r\n\r\n",
     "rubbish": b"\x16\x03\x01\x02\x00\x01\x00",
     "another protocol": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -253,13 +255,16 @@ async def test_whoever_asks_on_before_the_answer_keeps_the_express(both: Both) -
 # --- what takes long ------------------------------------------------------------------------------------------
 
 
-async def test_of_what_is_heavy_there_is_one_a_turn_of_the_loop(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("how", ["large", "in many parts"])
+async def test_of_what_is_heavy_there_is_one_a_turn_of_the_loop(
+    both: Both, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     """And the light pass by."""
     turn, heavy, light = 0, list[int](), list[int]()
     plain = Desk.at_once
 
     def at_once(desk: Desk, caller: Caller, content: bytes) -> bytes | None:
-        (heavy if len(content) > HEAVY else light).append(turn)
+        (heavy if content == body else light).append(turn)
         return plain(desk, caller, content)
 
     async def count() -> None:
@@ -270,7 +275,10 @@ async def test_of_what_is_heavy_there_is_one_a_turn_of_the_loop(both: Both, monk
 
     monkeypatch.setattr(Desk, "at_once", at_once)
     counting = asyncio.create_task(count())
-    long, short = (request(b'{"text":"%s"}' % (b"x" * size)) for size in (HEAVY, 1))
+    body = (
+        b'{"text":"%s"}' % (b"x" * HEAVY) if how == "large" else b'{"text":"","more":[%s]}' % b",".join([b"{}"] * MANY)
+    )
+    long, short = request(body), request()
     said = await asyncio.gather(*(both.slow.said([one]) for one in [long] * 8 + [short] * 8))
     counting.cancel()
     assert [answer[:12] for answer in said] == [b"HTTP/1.1 200"] * 16
