@@ -11,7 +11,8 @@ that were about an item of which the new one says something else.
 
 One answer serves for all items of a type that nothing tells apart: no rule of the person names the item, and the registry
 says nothing of it that counts. So an item that nobody has asked about yet is mostly answered as well. In its own words
-such an answer is remembered when it is asked for again: what is asked once takes no more room than it has to.
+such an answer is remembered when it is asked for again: what is asked once takes no room, and a hundred thousand ids that
+nobody asks for twice push out nothing.
 
 What was asked in the very same words is found in one look at one dict. (By person first, and then by question, takes three
 times as long with 20,000 questions: what costs is memory that is not in the processor's cache.)
@@ -34,6 +35,7 @@ from staffgate.mirror.pulse import Pulse
 _MOST_EACH = 10_000  # of one person; who asks about more than that begins anew
 _MOST_PARTS = 64  # that one person's answers are made from: the rows of more owners are decided each time
 _MOST_GONE = 1_000  # ids of items that are no longer registered; where there are more, it begins anew
+_PLACES = 1 << 17  # one byte each, by the hash of a question's words: was it asked of late? Half of them, and all are cleared
 _LONGEST = 600  # characters of a question: what is longer is none of ours, and anybody may send a megabyte
 
 # Person (the number of their id), action, type, id; and what else was said: the names of the properties, then their values.
@@ -85,6 +87,7 @@ class Answers:
         self._grounds: dict[Key, Ground] = {}
         self._count = 0
         self._nothing = Ground(pulse, set())
+        self._asked, self._marks = bytearray(_PLACES), 0
 
     def __len__(self) -> int:
         return self._count
@@ -102,7 +105,8 @@ class Answers:
         # An id that is no text equals none that a rule names.
         if answer is None or not isinstance(id, str) or _is_long(words):
             return None
-        if self._count < self._size and len(person.words) < _MOST_EACH:  # only a new answer makes room
+        # Only a new answer makes room.
+        if self._is_asked_again(words) and self._count < self._size and len(person.words) < _MOST_EACH:
             self._note(person, words, answer)
         return answer
 
@@ -137,6 +141,16 @@ class Answers:
                 self.by_words[words] = answer
         while self._count > self._size:
             self._leave(next(iter(self.people)))
+
+    def _is_asked_again(self, words: Words) -> bool:
+        """Now and then it only seems so: two questions may share a place."""
+        place = hash(words) & (_PLACES - 1)
+        if self._asked[place]:
+            return True
+        self._asked[place], self._marks = 1, self._marks + 1
+        if self._marks > _PLACES // 2:
+            self._asked, self._marks = bytearray(_PLACES), 0
+        return False
 
     def _note(self, person: Person, words: Words, answer: Answer) -> None:
         count = len(self.by_words)

@@ -374,6 +374,29 @@ async def test_items_that_nothing_tells_apart_share_an_answer() -> None:
     assert mirror.recall((JANE.int, "sms.read", "section", "sms")) is None
 
 
+async def test_ids_that_are_asked_for_once_take_no_room() -> None:
+    """However many: what is asked for again and again is found in one look all the same."""
+    mirror = asking(World(), answers=100)
+    for number in range(1000):
+        await mirror.decide(JANE, Question("sms.read", "inbox", str(number)))
+    few = mirror.stats.answers
+    assert few < 30, "two questions may share a place"
+    for _ in range(2):
+        await decided(mirror, JANE, "a", "b", "c")
+    assert mirror.stats.answers >= few + 3
+    words = wording(JANE.int, Question("sms.read", "inbox", "b"))
+    assert words in mirror._by_words
+
+
+async def test_so_many_ids_are_told_from_those_that_were_asked_for_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "_PLACES", 64)
+    mirror = asking(World())
+    for number in range(640):
+        await mirror.decide(JANE, Question("sms.read", "inbox", str(number)))
+    assert mirror.stats.answers < 500, "what has been asked for goes out of mind"
+    assert mirror._answers._marks <= 32
+
+
 async def test_an_item_that_a_rule_names_has_its_own() -> None:
     mirror = asking(Named())
     assert await decided(mirror, LUKE, "1", "7", "2") == [True, False, True]
