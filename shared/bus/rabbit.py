@@ -66,6 +66,7 @@ class RabbitBus:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._events: AbstractExchange | None = None
         self._direct: AbstractExchange | None = None
+        self._draining = False
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.connected = False
@@ -84,6 +85,7 @@ class RabbitBus:
         return list(await asyncio.gather(*(self._publish(self._events, one.type, one) for one in messages)))
 
     async def drain(self) -> None:
+        self._draining = True
         self._read.clear()
         for queue, tag in self._subscriptions:
             try:
@@ -207,7 +209,8 @@ class RabbitBus:
         for types, hints in self._listeners:
             await self._attach_listener(await self._channel(connection, lost), types, hints)
         for queue, handle in self._consumers:
-            await self._attach_consumer(await self._channel(connection, lost), queue, handle)
+            if not self._draining:  # nobody would wait for what they begin now
+                await self._attach_consumer(await self._channel(connection, lost), queue, handle)
 
     async def _channel(self, connection: AbstractConnection, lost: asyncio.Event) -> AbstractChannel:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)

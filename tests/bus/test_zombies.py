@@ -74,3 +74,19 @@ async def test_a_cancellation_that_nobody_asked_for_is_a_fault_like_another(worl
     await bus.start()
     await until(lambda: bus.connected)
     assert len(calls) == 2
+
+
+async def test_a_connection_that_goes_during_a_stop_brings_no_reader_back(world: World, broker: Any) -> None:
+    """Between drain and close what is emitted last still goes out; nobody would wait for what is read then."""
+    handler, bus = Script(), world.bus()
+    bus.consume(world.queue, handler)
+    bus.listen([world.type], ear := Ear())
+    await world.started(bus)
+    await bus.drain()
+    await bus._ears[0][0].close()
+    await until(lambda: ear.times_lost and bus.connected)
+    message = world.message()
+    assert await bus.publish([message]) == [True]
+    await until(lambda: message.id in ear.got)
+    queue = await broker.declare_queue(world.queue.name, passive=True)
+    assert (queue.declaration_result.consumer_count, handler.got) == (0, [])

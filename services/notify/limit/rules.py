@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 
 from services.notify.channels.port import Outgoing
-from services.notify.kinds import CODE, notice_kind
+from services.notify.kinds import CODE, notice_kind, warns
 from services.notify.limit.keys import Keys, network
 from services.notify.limit.numbers import Number
 from services.notify.limit.settings import DAY, HOUR, Limits
@@ -34,9 +34,11 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 def family(template: str) -> str:
-    """Each is counted by itself: a flood of notices keeps nobody's code back."""
+    """Each is counted by itself: a flood of notices keeps nobody's code back, and no warning."""
     if template == CODE:
         return "codes"
+    if warns(template):
+        return "warnings"
     return "notices" if notice_kind(template) else "links"
 
 
@@ -92,7 +94,10 @@ def _number(limits: Limits, keys: Keys, claim: Claim, to: Number, *, proven: boo
 
 
 def _address(limits: Limits, keys: Keys, claim: Claim, message: Outgoing) -> Iterator[Rule]:
-    """Within the organisation: nobody else's can use up what it has."""
+    """Within the organisation: nobody else's can use up what it has. What warns a person is theirs alone: a colleague's
+    `jane+x@` would use up what warns `jane@`."""
+    if warns(claim.template):
+        return
     address = keys.of("address", str(claim.org), folded(message.to), family(claim.template))
     yield Rule("this address", address, HOUR, limits.address_per_hour)
     yield Rule("this address", address, DAY, limits.address_per_day)

@@ -32,8 +32,9 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Numbers, prefixes and what asks from one IP address are counted across organisations, addresses and persons within
-    theirs; codes, links and notices each by themselves. Hours and days slide; `..._per_day` of an organisation and
-    budgets begin anew at midnight UTC. Money is in millionths, like the providers' prices."""
+    theirs; codes, links, notices and warnings each by themselves, warnings by no address. Hours and days slide;
+    `..._per_day` of an organisation and budgets begin anew at midnight UTC. Money is in millionths, like the providers'
+    prices."""
 
     countries: list[Country] = []  # where SMS go, unless an organisation says otherwise; none: nowhere
     selectable: list[Country] = []  # what an organisation may choose from; none: every country

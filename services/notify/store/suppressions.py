@@ -60,10 +60,12 @@ async def add(tx: Tx, to: Address, new: NewSuppression, now: datetime) -> bool:
     ) == 1  # fmt: skip
 
 
-async def give_way(tx: Tx, to: Address) -> None:
+async def give_way(tx: Tx, to: Address) -> Suppression | None:
     """What an administrator has put there goes, for what a provider tells of the same address."""
-    await tx.run(
-        "DELETE FROM suppression WHERE org = $1 AND channel = $2 AND address = $3 AND reason = 'added'",
+    return await tx.one(
+        Suppression,
+        "DELETE FROM suppression WHERE org = $1 AND channel = $2 AND address = $3 AND reason = 'added'"
+        f" RETURNING {_SHOWN}",
         to.org, to.channel, to.address,
     )  # fmt: skip
 

@@ -70,7 +70,8 @@ class Suppressions:
 
     async def suppress(self, tx: Tx, to: Address, reason: SuppressionReason, staff: UUID | None) -> None:
         new = NewSuppression(id=self._db.ids.uuid(), reason=reason, staff=staff)
-        await store.give_way(tx, to)
+        if gone := await store.give_way(tx, to):
+            await _tell_gone(tx, to.org, gone, by=None)
         if await store.add(tx, to, new, self._db.clock.now()):
             await _tell(tx, to.org, new, to.channel)
 
@@ -104,18 +105,7 @@ class Suppressions:
             gone = await store.remove(tx, caller.org, id)
             if gone is None:
                 raise NotFound("not_found", "There is no such entry on the list.")
-            await tx.emit(
-                SuppressionChanged(
-                    org=caller.org,
-                    suppression=id,
-                    channel=gone.channel,
-                    reason=gone.reason,
-                    staff=gone.staff,
-                    removed=True,
-                    by=caller.staff,
-                )
-            )
-        log.info("suppression.removed", suppression=str(id), channel=gone.channel)
+            await _tell_gone(tx, caller.org, gone, by=caller.staff)
 
     def _address(self, org: UUID, channel: str, address: str) -> Address:
         digest = self._addresses.digest(channel, address)
@@ -128,6 +118,15 @@ async def _tell(tx: Tx, org: UUID, new: NewSuppression, channel: str) -> None:
     await tx.emit(
         SuppressionChanged(
             org=org, suppression=new.id, channel=channel, reason=new.reason, staff=new.staff, by=new.added_by
+        )
+    )  # fmt: skip
+
+
+async def _tell_gone(tx: Tx, org: UUID, gone: Suppression, by: UUID | None) -> None:
+    log.info("suppression.removed", suppression=str(gone.id), channel=gone.channel)
+    await tx.emit(
+        SuppressionChanged(
+            org=org, suppression=gone.id, channel=gone.channel, reason=gone.reason, staff=gone.staff, removed=True, by=by
         )
     )  # fmt: skip
 

@@ -245,19 +245,6 @@ async def test_one_channel_that_hangs_does_not_hold_up_the_other(notify: Running
     await until(lambda: len(notify.mailbox.mails) == 20)
 
 
-async def test_stopping_finishes_what_is_on_its_way(surroundings: Running) -> None:
-    stop = await surroundings.start()
-    surroundings.mailbox.hold = asyncio.Event()
-    event = link_issued(surroundings.clock)
-    await surroundings.publish(event)
-    await until(lambda: surroundings.mailbox.tried)
-    stopping = asyncio.ensure_future(stop())
-    await until(lambda: not surroundings.bus.connected)
-    surroundings.mailbox.hold.set()
-    await stopping
-    assert (await surroundings.row(event.link, "sent"))["attempts"] == 1
-
-
 async def test_what_can_not_be_finished_when_it_stops_is_left_to_its_lease(
     surroundings: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from services.notify.limit.admission import Held
 from services.notify.limit.settings import Limits
 from services.notify.limit.watch import Watch, blocked, budget_today, spent_today
 from services.notify.provider.settings import ProviderSettings
+from staffgate.contracts.identity import NoticeKind
 from tests.service.notify.conftest import (
     ACME,
     IDS,
@@ -278,14 +279,25 @@ async def test_a_code_too_many_ends_at_once_and_is_told_of(surroundings: Running
 
 async def test_a_notice_too_many_is_sent_an_hour_later(surroundings: Running) -> None:
     notify = await started(surroundings, msgspec.structs.replace(SAFE, address_per_hour=1))
-    await notify.publish(first := notice_issued(notify.clock))
+    await notify.publish(first := notice_issued(notify.clock, NoticeKind.TEST))
     await notify.row(first.notice, "sent")
-    await notify.publish(second := notice_issued(notify.clock))
+    await notify.publish(second := notice_issued(notify.clock, NoticeKind.TEST))
     row = await notify.tried(second.notice)
     assert (row["state"], row["last_answer"]) == ("queued", "too many to this address")
     assert row["next_attempt_at"] == notify.clock.now() + timedelta(hours=1)
     notify.clock.advance(hours=1)
     await notify.row(second.notice, "sent")
+
+
+@pytest.mark.checklist("M12")
+@pytest.mark.parametrize("used_up", ["notice.test", "notice.import_finished", "notice.factors_reset", "reset", "code"])
+async def test_nothing_that_others_can_ask_for_uses_up_what_warns_a_person(surroundings: Running, used_up: str) -> None:
+    """Ray's colleague has messages sent to Ray, and to an address of their own that is Ray's mailbox for the limits."""
+    async with judging(surroundings, SAFE) as judge:
+        staff = IDS.uuid() if used_up == "notice.factors_reset" else RAY
+        for _ in range(SAFE.address_per_hour + 1):
+            await judge.ask("ray+1@acme.example", used_up, staff=staff)
+        assert await judge.admitted("ray@acme.example", "notice.email_changed", staff=RAY)  # type: ignore[arg-type]
 
 
 async def test_ten_thousand_invitations_come_under_no_limit(surroundings: Running) -> None:
