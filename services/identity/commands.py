@@ -89,7 +89,7 @@ async def _recover(settings: Settings, arguments: argparse.Namespace) -> int:
         print(_announced(asked, wait))
         if not (arguments.yes or _confirmed(owner)):
             return 1
-        made = await work.ask(owner.organisation.org, asked, wait)
+        made = await work.ask(owner.organisation.org, owner.person.id, asked, wait)
     if wait:
         print(f"Written down; it is carried out at {made.due_at:%Y-%m-%d %H:%M} UTC by the running service.")
     else:
@@ -113,11 +113,17 @@ def _operator(arguments: argparse.Namespace) -> str:
 def _described(owner: Owner) -> str:
     organisation, person = owner.organisation, owner.person
     names = " / ".join(name for name in (organisation.number, organisation.username) if name)
-    said = f"{organisation.name} ({names}), owner {person.name}, {person.email}"
+    said = _printable(f"{organisation.name} ({names}), owner {person.name}, {person.email}")
     if owner.waiting is None:
         return said
     waiting = owner.waiting
-    return f"{said}\nA recovery waits until {waiting.due_at:%Y-%m-%d %H:%M} UTC: {waiting.email}, {waiting.reason}"
+    until = f"{waiting.due_at:%Y-%m-%d %H:%M} UTC"
+    return f"{said}\nA recovery waits until {until}: {_printable(f'{waiting.email}, {waiting.reason}')}"
+
+
+def _printable(text: str) -> str:
+    """Names are their people's own choice: nothing in them may move the cursor or turn the line around."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
 
 
 def _announced(asked: Asked, wait: timedelta) -> str:
@@ -126,7 +132,8 @@ def _announced(asked: Asked, wait: timedelta) -> str:
     return (
         f"What will happen, {when}:\n"
         "- every second factor, the password, the known devices and all sessions of the owner are taken away;\n"
-        f"- the e-mail address becomes {asked.email}, and a link to set a password goes there.\n"
+        f"- the e-mail address becomes {asked.email}, and a link to set a password goes there;\n"
+        "- the organisation's list of networks is emptied: its people get in from everywhere until it sets one again.\n"
         "The old address and every other administrator are told, at once and when it is done. The organisation's audit"
         f" log says that it was {asked.operator}, an operator, and why: {asked.reason}"
     )

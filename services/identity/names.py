@@ -20,6 +20,7 @@ _TAKEN_FOR = {
     "v": "ѵ", "w": "ԝωш", "x": "хχ", "y": "уγ",
 }  # fmt: skip
 _LOOKALIKES = str.maketrans({one: letter for letter, ones in _TAKEN_FOR.items() for one in ones})
+_LOOKALIKES |= dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0"), "")  # letters that show nothing
 _LOOKALIKE_PAIRS = (("rn", "m"), ("vv", "w"))
 
 

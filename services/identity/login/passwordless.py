@@ -71,6 +71,9 @@ class Passwordless:
             person = await staff_store.lock_staff(tx, org, passkey.staff)
             organisation = await organisation_store.organisation(tx, org)
             known = await self._known(tx, org, passkey.staff, device)
+            # It was checked in a transaction of its own: a recovery, or its person, may have taken it away since.
+            if passkey.id not in {row.id for row in await store.passkeys_of(tx, org, passkey.staff)}:
+                return None
             if self._admission.against(now, person, organisation, known=known is not None):
                 return None
             assert person is not None

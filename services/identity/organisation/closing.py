@@ -55,7 +55,7 @@ class Closing:
         require_fresh(caller, self._db.clock)
         now = self._db.clock.now()
         async with self._db.begin(caller.org) as tx:
-            await require_still_owner(tx, caller)
+            await require_still_owner(tx, caller, now)
             organisation = await organisation_store.organisation(tx, caller.org)
             if organisation is None or names.key(number) != names.key(organisation.number):
                 detail = "Type your organisation's number to confirm that it is this one; nothing has been closed."

@@ -6,14 +6,14 @@ is dead as soon as one of the two is not any more what it was made by or to; the
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.messages import Messages
 from services.identity.organisation.organisations import state_of
 from services.identity.permits import nobody
-from services.identity.session.sessions import Sessions
+from services.identity.session.sessions import Sessions, require_live
 from services.identity.store import organisations as organisation_store
 from services.identity.store import ownership as store
 from services.identity.store import staff as staff_store
@@ -48,7 +48,7 @@ class Ownership:
         now = self._db.clock.now()
         new = OfferRow(offered_by=caller.staff, offered_to=wanted.to, offered_at=now, expires_at=now + _LIFETIME)
         async with self._db.begin(caller.org) as tx:
-            await require_still_owner(tx, caller)
+            await require_still_owner(tx, caller, self._db.clock.now())
             other = await staff_store.staff(tx, caller.org, wanted.to)
             if other is None:
                 raise nobody()
@@ -68,7 +68,7 @@ class Ownership:
         """The owner's; and it is not there to be accepted any more."""
         require_owner(caller)
         async with self._db.begin(caller.org) as tx:
-            await require_still_owner(tx, caller)
+            await require_still_owner(tx, caller, self._db.clock.now())
             found = await self._found(tx, caller)
             await store.drop_offer(tx, caller.org)
             audit.note(tx, caller.org, Act.OWNERSHIP_WITHDRAWN, by=caller, about=found.offered_to)
@@ -86,6 +86,7 @@ class Ownership:
         async with self._db.begin(caller.org) as tx:
             # All of them: neither of the two is suspended meanwhile, and of accepting and withdrawing one comes second.
             await staff_store.lock_administrators(tx, caller.org)
+            await require_live(tx, caller, self._db.clock.now())
             found = await self._found(tx, caller, made_to_caller=True)
             await store.drop_offer(tx, caller.org)
             old, new = found.offered_by, found.offered_to
@@ -128,9 +129,10 @@ def require_owner(caller: Person) -> None:
         raise Forbidden("owner_only", "This is for the organisation's owner.")
 
 
-async def require_still_owner(tx: Tx, caller: Person) -> None:
+async def require_still_owner(tx: Tx, caller: Person, now: datetime) -> None:
     """With everybody held who can administer: the token may have been issued before the organisation changed hands."""
     await staff_store.lock_administrators(tx, caller.org)
+    await require_live(tx, caller, now)
     person = await staff_store.staff(tx, caller.org, caller.staff)
     if person is None or person.type is not StaffType.OWNER:
         raise Forbidden("owner_only", "This is for the organisation's owner.")

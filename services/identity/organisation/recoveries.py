@@ -18,6 +18,7 @@ from services.identity import names
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.messages import Messages
+from services.identity.organisation.security import changes
 from services.identity.password.links import Links
 from services.identity.staff.lifecycle import Lifecycle
 from services.identity.store import contacts as contact_store
@@ -25,6 +26,7 @@ from services.identity.store import factors as factor_store
 from services.identity.store import organisations as organisation_store
 from services.identity.store import ownership as ownership_store
 from services.identity.store import recoveries as store
+from services.identity.store import security as security_store
 from services.identity.store import staff as staff_store
 from services.identity.store.organisations import OrganisationRow
 from services.identity.store.recoveries import RecoveryRow
@@ -75,11 +77,14 @@ class Recoveries:
             organisation, person = await _owner(tx, org)
             return Owner(organisation=organisation, person=person, waiting=await store.recovery(tx, org))
 
-    async def ask(self, org: UUID, asked: Asked, wait: timedelta) -> RecoveryRow:
-        """Tell everybody whom it concerns, and wait; without a wait it is carried out in the same transaction."""
+    async def ask(self, org: UUID, owner: UUID, asked: Asked, wait: timedelta) -> RecoveryRow:
+        """Tell everybody whom it concerns, and wait; without a wait it is carried out in the same transaction. `owner`:
+        whom the operator has looked at."""
         now = self._db.clock.now()
         async with self._db.begin(org) as tx:
             organisation, person = await _owner(tx, org)
+            if person.id != owner:
+                raise Conflict("owner_changed", "The organisation has another owner since you looked; look again.")
             new = RecoveryRow(
                 staff=person.id, email=asked.email, reason=asked.reason, operator=asked.operator, asked_at=now,
                 due_at=now + wait,
@@ -130,7 +135,7 @@ class Recoveries:
         if found is None:
             return False
         person = await staff_store.lock_staff(tx, org, found.staff)
-        organisation = await organisation_store.organisation(tx, org)
+        organisation = await organisation_store.lock_organisation(tx, org)
         if person is None or organisation is None or not _is_owner(organisation, person):
             audit.note(tx, org, Act.RECOVERY_STOPPED, about=found.staff, reason="not_owner")
             return True
@@ -139,6 +144,7 @@ class Recoveries:
         await self._lifecycle.put_out(tx, person, "owner_recovered")
         await self._lifecycle.disarm(tx, person)
         await ownership_store.drop_offer(tx, org)
+        await _open_networks(tx, organisation, found)
         changed = await contact_store.set_email(tx, org, person.id, found.email, None)
         assert changed is not None
         await self._tell(tx, person, organisation, NoticeKind.OWNER_RECOVERED)
@@ -168,6 +174,17 @@ async def _owner(tx: Tx, org: UUID) -> tuple[OrganisationRow, StaffRow]:
     if organisation is None or person is None or not _is_owner(organisation, person):
         raise NotFound("no_owner", "This organisation has been closed; nobody gets in any more.")
     return organisation, person
+
+
+async def _open_networks(tx: Tx, organisation: OrganisationRow, found: RecoveryRow) -> None:
+    """Whoever was in the account may have set them, and the owner comes with a code by e-mail, which gets nobody past
+    them. The operator's own floor stays."""
+    old = organisation.policy
+    if old.networks:
+        new = msgspec.structs.replace(old, networks=[])
+        await security_store.set_security(tx, organisation.org, new)
+        lines = [*changes(old, new)]
+        audit.note(tx, organisation.org, Act.SECURITY_CHANGED, operator=found.operator, changed=lines)
 
 
 def _is_owner(organisation: OrganisationRow, person: StaffRow) -> bool:

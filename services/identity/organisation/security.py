@@ -18,10 +18,11 @@ from services.identity.authority import require_administrator
 from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.networks import Floor
-from services.identity.session.sessions import Sessions
+from services.identity.session.sessions import Sessions, require_live
 from services.identity.store import organisations as organisation_store
 from services.identity.store import security as store
 from services.identity.store import sessions as session_store
+from services.identity.store import staff as staff_store
 from services.identity.store.organisations import OrganisationRow
 from shared import trace
 from shared.db import Database, Tx
@@ -57,6 +58,9 @@ class Security:
         if not wanted.confirm_lockout:
             _require_inside(new)
         async with self._db.begin(caller.org) as tx:
+            # Before the organisation, as by a recovery of its owner, which ends sessions and empties the networks.
+            await staff_store.lock_administrators(tx, caller.org)
+            await require_live(tx, caller, self._db.clock.now())
             old = _found(await organisation_store.lock_organisation(tx, caller.org)).policy
             if if_match is not None and if_match.strip() not in ("*", _etag(old)):
                 detail = "The settings were changed since you read them; read them again, and decide anew."

@@ -255,6 +255,13 @@ class Sessions:
         return Tokens(access_token=access, token_type="Bearer", expires_in=LIFETIME, refresh_token=refresh)  # noqa: S106
 
 
+async def require_live(tx: Tx, caller: Person, now: datetime) -> None:
+    """Once more in the transaction that changes something, and after its locks: the session may have ended since it was
+    asked for, by whoever held them."""
+    if await store.live_session(tx, caller.org, caller.session, now) is None:
+        raise _refused()
+
+
 def is_idle(session: SessionRow, now: datetime) -> bool:
     rule = read_policy(session.security).session
     return now - session.used_at >= timedelta(minutes=rule.idle_minutes)

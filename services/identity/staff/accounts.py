@@ -14,6 +14,7 @@ from services.identity.log import audit
 from services.identity.log.audit import Act
 from services.identity.password.links import LIFETIME, Links
 from services.identity.permits import Permits, nobody
+from services.identity.session.sessions import require_live
 from services.identity.store import organisations as organisation_store
 from services.identity.store import staff as store
 from services.identity.store.staff import StaffRow
@@ -48,6 +49,7 @@ class StaffAccounts:
         require_no_more_than_own(caller, wanted)
         new = drafted(self._db.ids, wanted)
         async with self._db.begin(caller.org) as tx:
+            await require_live(tx, caller, self._db.clock.now())
             if not await store.take_name(tx, caller.org, new.username_key):
                 detail = "Somebody in your organisation has, or had, this username; choose another."
                 raise Conflict("username_taken", detail)

@@ -16,6 +16,7 @@ from services.identity.log.audit import Act
 from services.identity.messages import Messages, login_name
 from services.identity.password.links import Links, dead
 from services.identity.session import handle
+from services.identity.session.sessions import require_live
 from services.identity.store import contacts as store
 from services.identity.store import factors as factor_store
 from services.identity.store import links as link_store
@@ -62,7 +63,7 @@ class Contacts:
     async def change_email(self, caller: Person, email: str) -> EmailProposed:
         require_fresh(caller, self._db.clock)
         async with self._db.begin(caller.org) as tx:
-            person, organisation = await _locked(tx, caller.org, caller.staff)
+            person, organisation = await self._locked(tx, caller)
             return EmailProposed(expires_at=await self._ask(tx, person, organisation, email))
 
     async def propose_email(
@@ -112,7 +113,7 @@ class Contacts:
         number = e164(mobile)
         assert number is not None
         async with self._db.begin(caller.org) as tx:
-            person, organisation = await _locked(tx, caller.org, caller.staff)
+            person, organisation = await self._locked(tx, caller)
             if number == person.mobile and person.mobile_confirmed_at is not None:
                 raise Invalid("mobile_unchanged", "This is your number already, and it is confirmed.")
             return await self._send_code(tx, person, organisation, caller.session, number)
@@ -121,7 +122,7 @@ class Contacts:
         """To the number that is there already: an administrator has entered it."""
         require_fresh(caller, self._db.clock)
         async with self._db.begin(caller.org) as tx:
-            person, organisation = await _locked(tx, caller.org, caller.staff)
+            person, organisation = await self._locked(tx, caller)
             if person.mobile is None or person.mobile_confirmed_at is not None:
                 raise Conflict("nothing_to_confirm", "There is no mobile number that has to be confirmed.")
             return await self._send_code(tx, person, organisation, caller.session, person.mobile)
@@ -130,7 +131,7 @@ class Contacts:
         login = await self._take_attempt(caller, transaction)
         now = self._db.clock.now()
         async with self._db.begin(caller.org) as tx:
-            person, organisation = await _locked(tx, caller.org, caller.staff)
+            person, organisation = await self._locked(tx, caller)
             number, instead_of = self._proposed(login)
             if instead_of != (person.mobile or ""):  # somebody has entered another one meanwhile
                 raise _wrong()
@@ -146,7 +147,7 @@ class Contacts:
     async def remove_mobile(self, caller: Person) -> None:
         require_fresh(caller, self._db.clock)
         async with self._db.begin(caller.org) as tx:
-            person, organisation = await _locked(tx, caller.org, caller.staff)
+            person, organisation = await self._locked(tx, caller)
             if person.mobile is None:
                 raise NotFound("not_found", "There is no mobile number.")
             changed = await store.set_mobile(tx, caller.org, caller.staff, None, None)
@@ -193,7 +194,7 @@ class Contacts:
 
     async def choose_locale(self, caller: Person, locale: str | None) -> None:
         async with self._db.begin(caller.org) as tx:
-            person, _ = await _locked(tx, caller.org, caller.staff)
+            person, _ = await self._locked(tx, caller)
             if locale != person.locale:
                 await store.set_locale(tx, caller.org, caller.staff, locale)
                 audit.note(tx, caller.org, Act.USER_UPDATED, by=caller, about=caller.staff, changed=["locale"])
@@ -202,20 +203,20 @@ class Contacts:
         """To the caller's own address and nobody else's, one a minute."""
         now = self._db.clock.now()
         async with self._db.begin(caller.org) as tx:
-            person, organisation = await _locked(tx, caller.org, caller.staff)
+            person, organisation = await self._locked(tx, caller)
             if not await store.take_test(tx, caller.org, caller.staff, now, now - _BETWEEN_TESTS):
                 wait = int(_BETWEEN_TESTS.total_seconds())
                 raise TooMany("test_just_sent", "A test message was sent a moment ago; wait for it.", retry_after=wait)
             message = await self._messages.send_notice(tx, person, organisation, NoticeKind.TEST)
         return TestSent(message=message)
 
-
-async def _locked(tx: Tx, org: UUID, staff: UUID) -> tuple[StaffRow, OrganisationRow]:
-    person = await staff_store.lock_staff(tx, org, staff)
-    organisation = await organisation_store.organisation(tx, org)
-    if person is None or organisation is None or person.status is not StaffStatus.ACTIVE:
-        raise NotFound("not_found", "There is no such account.")
-    return person, organisation
+    async def _locked(self, tx: Tx, caller: Person) -> tuple[StaffRow, OrganisationRow]:
+        person = await staff_store.lock_staff(tx, caller.org, caller.staff)
+        await require_live(tx, caller, self._db.clock.now())
+        organisation = await organisation_store.organisation(tx, caller.org)
+        if person is None or organisation is None or person.status is not StaffStatus.ACTIVE:
+            raise NotFound("not_found", "There is no such account.")
+        return person, organisation
 
 
 async def _require_another_factor(tx: Tx, person: StaffRow, organisation: OrganisationRow) -> None:

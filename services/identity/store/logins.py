@@ -92,13 +92,11 @@ async def take_attempt(tx: Tx, org: UUID, digest: bytes, purpose: str, now: date
 
 
 async def finish_login(tx: Tx, org: UUID, id: UUID, now: datetime) -> bool:
-    """True for the one who finishes it."""
-    return (
-        await tx.run(
-            "UPDATE login SET finished_at = $3 WHERE org = $1 AND id = $2 AND finished_at IS NULL", org, id, now
-        )
-        == 1
-    )
+    """True for the one who finishes it, while nobody has ended it."""
+    return await tx.run(
+        "UPDATE login SET finished_at = $3 WHERE org = $1 AND id = $2 AND finished_at IS NULL AND expires_at > $3",
+        org, id, now,
+    ) == 1  # fmt: skip
 
 
 async def end_logins_of(tx: Tx, org: UUID, staff: UUID, now: datetime) -> None:

@@ -3,7 +3,10 @@ says. Rows that another replica has in hand are left to it."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
 
 from shared.db import Tx
 
@@ -11,11 +14,23 @@ from shared.db import Tx
 _TRIES = 101
 
 
-async def forget_logins_anywhere(tx: Tx, before: datetime, limit: int) -> int:
-    """With their codes. What factors.tries counts stays: tries since the last success, and a success that earlier tries
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a login among those that are over."""
+
+    expires_at: datetime
+    id: UUID
+
+
+FIRST = Place(expires_at=datetime(1970, 1, 1, tzinfo=UTC), id=UUID(int=0))
+
+
+async def forget_logins_anywhere(tx: Tx, before: datetime, limit: int, after: Place = FIRST) -> list[Place]:
+    """With their codes; where each of them was. What factors.tries counts stays: tries since the last success, and a success that earlier tries
     are still to be told from."""
-    return await tx.run(
-        "WITH gone AS MATERIALIZED (SELECT id FROM login l WHERE expires_at < $1 AND CASE"
+    return await tx.all(
+        Place,
+        "WITH gone AS MATERIALIZED (SELECT id, expires_at FROM login l WHERE expires_at < $1"
+        " AND (expires_at, id) > ($3, $4) AND CASE"
         " WHEN purpose = 'mobile' THEN true"
         " WHEN finished_at IS NOT NULL THEN NOT EXISTS (SELECT FROM login e WHERE e.org = l.org AND e.staff = l.staff"
         " AND e.finished_at IS NULL AND e.tried_at <= l.finished_at AND e.purpose <> 'mobile')"
@@ -24,10 +39,11 @@ async def forget_logins_anywhere(tx: Tx, before: datetime, limit: int) -> int:
         " AND e.purpose <> 'mobile')"
         " OR (SELECT count(*) FROM (SELECT FROM login e WHERE e.org = l.org AND e.staff = l.staff"
         f" AND e.finished_at IS NULL AND e.tried_at > l.tried_at AND e.purpose <> 'mobile' LIMIT {_TRIES}) later) = {_TRIES}"
-        " END ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED),"
-        " codes AS (DELETE FROM code WHERE login IN (SELECT id FROM gone))"
-        " DELETE FROM login WHERE id IN (SELECT id FROM gone)",
-        before, limit,
+        " END ORDER BY expires_at, id LIMIT $2 FOR UPDATE SKIP LOCKED),"
+        " codes AS (DELETE FROM code WHERE login IN (SELECT id FROM gone)),"
+        " logins AS (DELETE FROM login WHERE id IN (SELECT id FROM gone))"
+        " SELECT expires_at, id FROM gone ORDER BY expires_at, id",
+        before, limit, after.expires_at, after.id,
     )  # fmt: skip
 
 

@@ -65,10 +65,15 @@ async def add_session(tx: Tx, org: UUID, new: NewSession, now: datetime) -> None
 async def live_session(tx: Tx, org: UUID, id: UUID, now: datetime) -> SessionRow | None:
     """The session while nothing has ended it, of a person who is active and has the portal; held against a suspension
     until the commit."""
+    # By itself, and before: whoever waits for one row in a join still reads the others as they were before the wait.
+    await tx.run(
+        "SELECT FROM staff WHERE org = $1 AND id = (SELECT staff FROM session WHERE org = $1 AND id = $2) FOR SHARE",
+        org, id,
+    )  # fmt: skip
     return await tx.one(
         SessionRow,
         f"{_SESSION} WHERE s.org = $1 AND s.id = $2 AND s.ended_at IS NULL AND s.expires_at > $3"
-        " AND p.status = 'active' AND p.portal AND o.closed_at IS NULL FOR SHARE OF p",
+        " AND p.status = 'active' AND p.portal AND o.closed_at IS NULL",
         org, id, now,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -19,6 +19,7 @@ from services.identity import commands
 from services.identity.app import Settings, recoveries
 from services.identity.organisation.recoveries import Asked, Recoveries
 from services.identity.staff.lifecycle import Lifecycle
+from services.identity.store.logins import NewLogin, add_login, end_logins_of, finish_login
 from services.identity.store.staff import StaffRow
 from shared.bus.outbox import write_events
 from shared.db import Database, Tx
@@ -41,6 +42,7 @@ from tests.service.identity.conftest import (
 )
 from tests.service.identity.possessions import audited, finished
 from tests.service.identity.post import next_link, notices, opened, own_reset_link
+from tests.service.identity.states import ELSEWHERE, set_policy
 
 WAIT = timedelta(hours=24)
 ASKED = Asked(email="ray@elsewhere.example", reason="Lost phone and mailbox; passport seen.", operator="Han")
@@ -90,7 +92,7 @@ async def test_the_owner_gets_in_again_by_the_new_mailbox(acme: Acme, operator: 
     identity, before = acme.identity, await owner_of(acme)
     laya = await sign_in(acme, "Laya", type="administrator")
     links = len(identity.heard.of(contract.LinkIssued))
-    asked = await operator.ask(acme.org, ASKED, WAIT)
+    asked = await operator.ask(acme.org, acme.owner_id, ASKED, WAIT)
     assert asked.due_at == identity.clock.now() + WAIT
     assert await told(identity, NoticeKind.RECOVERY_ASKED, 2) == {"ray@acme.example", "Laya@acme.example"}
     assert {one.facts["hours"] for one in notices(identity, NoticeKind.RECOVERY_ASKED)} == {"24"}
@@ -114,7 +116,7 @@ async def test_the_owner_gets_in_again_by_the_new_mailbox(acme: Acme, operator: 
 
 
 async def test_it_is_written_down_as_the_operators_act(acme: Acme, operator: Recoveries) -> None:
-    await operator.ask(acme.org, ASKED, WAIT)
+    await operator.ask(acme.org, acme.owner_id, ASKED, WAIT)
     acme.identity.clock.advance(hours=24)
     await operator.sweep()
     detail = {"operator": "Han", "reason": ASKED.reason, "hours": 24}
@@ -130,7 +132,7 @@ async def test_nothing_that_was_there_lets_anybody_in(acme: Acme, operator: Reco
     offered = await identity.post("/v1/organisation/transfer", {"to": str(laya.staff)}, token=acme.ray)
     assert offered.status == 201, offered.text
     old_link = await own_reset_link(identity, login)
-    await operator.ask(acme.org, ASKED, timedelta(0))
+    await operator.ask(acme.org, acme.owner_id, ASKED, timedelta(0))
     (entry,) = await audited(acme, "org_owner_recovery_asked")
     assert entry["detail"]["hours"] == 0, "that nobody waited is written down"
     assert await told(identity, NoticeKind.OWNER_RECOVERED, 2) == {"ray@acme.example", "Laya@acme.example"}
@@ -150,7 +152,7 @@ async def test_nothing_that_was_there_lets_anybody_in(acme: Acme, operator: Reco
 async def test_an_owner_who_logs_in_has_lost_nothing_and_stops_it(acme: Acme, operator: Recoveries) -> None:
     identity, login = acme.identity, f"{acme.number}\\Ray"
     laya = await sign_in(acme, "Laya", type="administrator")
-    await operator.ask(acme.org, ASKED, WAIT)
+    await operator.ask(acme.org, acme.owner_id, ASKED, WAIT)
     identity.clock.advance(hours=1)
     assert laya.app is not None
     assert (await finished(identity, laya.login, "totp", laya.app.at(identity.clock.now()))).status == 200
@@ -167,9 +169,11 @@ async def test_an_owner_who_logs_in_has_lost_nothing_and_stops_it(acme: Acme, op
 
 
 async def test_the_operator_stops_it(acme: Acme, operator: Recoveries) -> None:
-    await operator.ask(acme.org, ASKED, WAIT)
+    await operator.ask(acme.org, acme.owner_id, ASKED, WAIT)
     with pytest.raises(Conflict, match="recovery_waits"):
-        await operator.ask(acme.org, msgspec.structs.replace(ASKED, email="other@elsewhere.example"), timedelta(0))
+        await operator.ask(
+            acme.org, acme.owner_id, msgspec.structs.replace(ASKED, email="other@elsewhere.example"), timedelta(0)
+        )
     await operator.stop(acme.org, "It was not Ray.", "Han")
     with pytest.raises(NotFound):
         await operator.stop(acme.org, "Again.", "Han")
@@ -181,7 +185,7 @@ async def test_the_operator_stops_it(acme: Acme, operator: Recoveries) -> None:
 
 
 async def test_who_is_no_owner_any_more_is_left_alone(acme: Acme, operator: Recoveries) -> None:
-    await operator.ask(acme.org, ASKED, WAIT)
+    await operator.ask(acme.org, acme.owner_id, ASKED, WAIT)
     await run_as_owner(acme.identity, "UPDATE staff SET type = 'administrator' WHERE id = $1", acme.owner_id)
     acme.identity.clock.advance(hours=24)
     assert await operator.sweep() == 1
@@ -198,8 +202,9 @@ async def test_an_owner_whose_address_was_mistyped_gets_the_first_link(acme: Acm
     owner = {"name": "Han", "email": "typo@acme.example", "username": "Han"}
     answer = await identity.post("/v1/organisations", {"name": "Falcon Freight", "owner": owner})
     assert answer.status == 201, answer.text
-    before = len(await identity.told(contract.LinkIssued, before + 1))
-    await operator.ask(UUID(answer.json["organisation"]), ASKED, timedelta(0))
+    issued = await identity.told(contract.LinkIssued, before + 1)
+    before = len(issued)
+    await operator.ask(UUID(answer.json["organisation"]), issued[-1].staff, ASKED, timedelta(0))
     token = await next_link(identity, before)
     assert opened(identity, identity.heard.of(contract.LinkIssued)[-1]).to == ASKED.email
     assert (await identity.post("/v1/activations", {"token": token, "password": PASSWORD})).status == 200
@@ -207,7 +212,7 @@ async def test_an_owner_whose_address_was_mistyped_gets_the_first_link(acme: Acm
 
 async def test_of_many_replicas_one_carries_it_out(acme: Acme, operator: Recoveries) -> None:
     links = len(acme.identity.heard.links(acme.owner_id))
-    await operator.ask(acme.org, ASKED, WAIT)
+    await operator.ask(acme.org, acme.owner_id, ASKED, WAIT)
     acme.identity.clock.advance(hours=24)
     assert sum(await asyncio.gather(*(operator.sweep() for _ in range(4)))) == 1
     await told(acme.identity, NoticeKind.OWNER_RECOVERED, 1)
@@ -219,9 +224,9 @@ async def test_one_that_fails_keeps_no_other_back(
     acme: Acme, operator: Recoveries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = await register(acme.identity, "Other Crates")
-    await operator.ask(acme.org, ASKED, WAIT)
+    await operator.ask(acme.org, acme.owner_id, ASKED, WAIT)
     acme.identity.clock.advance(seconds=1)
-    await operator.ask(other.org, ASKED, WAIT)
+    await operator.ask(other.org, other.owner_id, ASKED, WAIT)
     acme.identity.clock.advance(hours=24)
     real = Lifecycle.disarm
 
@@ -240,10 +245,41 @@ async def test_one_that_fails_keeps_no_other_back(
 async def test_a_login_that_was_begun_before_comes_to_nothing(acme: Acme, operator: Recoveries) -> None:
     identity = acme.identity
     started = await identity.post("/v1/login", {"login": f"{acme.number}\\Ray", "password": PASSWORD})
-    await operator.ask(acme.org, ASKED, timedelta(0))
+    await operator.ask(acme.org, acme.owner_id, ASKED, timedelta(0))
     identity.clock.advance(seconds=30)
     finish = {"transaction": started.json["transaction"], "factor": "totp", "code": acme.app.at(identity.clock.now())}
     assert (await identity.post("/v1/login/finish", finish)).status == 401
+
+
+async def test_a_login_that_was_ended_is_not_finished(acme: Acme, operator: Recoveries) -> None:
+    """Its try was judged before, in a transaction of its own."""
+    now = acme.identity.clock.now()
+    new = NewLogin(id=uuid4(), staff=acme.owner_id, digest=uuid4().bytes, expires_at=now + WAIT)
+    async with operator._db.begin(acme.org) as tx:
+        await add_login(tx, acme.org, new, now)
+        await end_logins_of(tx, acme.org, acme.owner_id, now)
+        assert not await finish_login(tx, acme.org, new.id, now)
+
+
+async def test_networks_that_somebody_has_set_do_not_shut_the_owner_out(acme: Acme, operator: Recoveries) -> None:
+    identity = acme.identity
+    before = len(identity.heard.of(contract.LinkIssued))
+    await set_policy(acme, contract.SecurityPolicy(networks=[ELSEWHERE], lock=contract.LockRule(minutes=7)))
+    await operator.ask(acme.org, acme.owner_id, ASKED, timedelta(0))
+    token = await next_link(identity, before)
+    done = await identity.post("/v1/password-resets/finish", {"token": token, "password": PASSWORD})
+    assert done.status == 200, done.text
+    await enrol_app(identity, done.json["login"])
+    policy = (await operator.look(acme.number)).organisation.policy
+    assert (policy.networks, policy.lock.minutes) == ([], 7), "the rest stays"
+    (entry,) = await audited(acme, "org_security_changed")
+    assert entry["detail"] == {"operator": "Han", "changed": [f"networks: {ELSEWHERE} -> none"]}
+    assert entry.get("actor") is None
+
+
+async def test_networks_that_nobody_has_set_are_not_written_down_as_changed(acme: Acme, operator: Recoveries) -> None:
+    await operator.ask(acme.org, acme.owner_id, ASKED, timedelta(0))
+    assert await audited(acme, "org_security_changed") == []
 
 
 async def test_an_organisation_is_found_by_either_name_while_it_is_open(acme: Acme, operator: Recoveries) -> None:
@@ -291,6 +327,39 @@ async def test_the_shell_shows_what_will_happen_and_asks(
     assert await shell(acme.identity, monkeypatch, *asked, "--now", "--yes") == 0
     assert "on its way" in capsys.readouterr().out
     assert (await owner_of(acme))["email"] == ASKED.email
+
+
+async def test_the_shell_recovers_whom_it_has_shown_and_nobody_else(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The organisation changes hands while the operator reads."""
+    laya, real = await sign_in(acme, "Laya", type="administrator"), Recoveries.look
+
+    async def look(self: Recoveries, name: str) -> Any:
+        seen = await real(self, name)
+        set_type = "UPDATE staff SET type = $2 WHERE id = $1"
+        await run_as_owner(acme.identity, set_type, acme.owner_id, "administrator")
+        await run_as_owner(acme.identity, set_type, laya.staff, "owner")
+        return seen
+
+    monkeypatch.setattr(Recoveries, "look", look)
+    asked = (acme.number, "--email", ASKED.email, "--reason", ASKED.reason, "--now", "--yes")
+    assert await shell(acme.identity, monkeypatch, *asked) == 1
+    assert "another owner" in capsys.readouterr().err
+    assert (
+        await run_as_owner(acme.identity, "SELECT FROM staff WHERE email = $1 AND org = $2", ASKED.email, acme.org)
+        == []
+    )
+
+
+async def test_no_name_writes_on_the_operators_terminal(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renamed = "UPDATE staff SET name = $2 WHERE id = $1"
+    await run_as_owner(acme.identity, renamed, acme.owner_id, "R\x9b2J\u202eay Zoë")
+    asked = (acme.number, "--email", ASKED.email, "--reason", ASKED.reason)
+    assert await shell(acme.identity, monkeypatch, *asked, typed="no") == 1
+    assert "owner R\\u009b2J\\u202eay Zoë, ray@acme.example\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
 from services.identity.factor.ceremonies import Ceremonies, Refused, is_assertion, is_creation
+from services.identity.login.passwordless import Passwordless
 from services.identity.store.passkeys import PasskeyRow
 from staffgate.contracts.identity import FactorKind, FactorRule, NoticeKind, SecurityPolicy
 from tests.conftest import FrozenClock
@@ -145,6 +146,20 @@ async def test_a_challenge_is_long_good_once_for_five_minutes_and_for_one_thing(
     body = {"transaction": started["transaction"], "credential": jane.authenticator.get(started["options"])}
     identity.clock.advance(minutes=5, seconds=1)
     assert (await identity.post("/v1/login/passkey/finish", body)).status == 401
+
+
+async def test_a_passkey_that_is_taken_away_while_it_logs_in_lets_nobody_in(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jane, real = await with_passkey(acme), Passwordless._let_in
+    assert jane.authenticator is not None
+
+    async def later(self: Passwordless, *given: Any) -> Any:
+        await run_as_owner(acme.identity, "DELETE FROM passkey WHERE staff = $1", jane.staff)
+        return await real(self, *given)
+
+    monkeypatch.setattr(Passwordless, "_let_in", later)
+    assert (await by_passkey_alone(acme.identity, jane.authenticator)).status == 401
 
 
 @pytest.mark.checklist("K01")

@@ -315,7 +315,52 @@ async def test_it_goes_in_small_batches(acme: Acme, db: Database, monkeypatch: p
     monkeypatch.setattr(retention, "_BATCH", 1)
     await sign_in(acme)
     acme.identity.clock.advance(days=DAYS + 2)
-    assert 0 < await Retention(db, DAYS).sweep() <= len(KINDS)
+    assert 0 < await Retention(db, DAYS).sweep() <= len(KINDS) + 1
+
+
+async def test_a_batch_of_logins_begins_where_the_one_before_has_ended(
+    acme: Acme, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept lies before, and is not read again for each."""
+    monkeypatch.setattr(retention, "_BATCH", 1)
+    acme.identity.clock.advance(days=DAYS + 2)
+    await swept(db)
+    now, work = acme.identity.clock.now(), Retention(db, DAYS)
+
+    async def begun(days: int) -> None:
+        await run_as_owner(
+            acme.identity,
+            "INSERT INTO login (org, id, staff, digest, expires_at, created_at)"
+            " VALUES ($1, gen_random_uuid(), $2, sha256(gen_random_uuid()::text::bytea), $3, $3)",
+            acme.org, acme.owner_id, now - timedelta(days=days),
+        )  # fmt: skip
+
+    async def ages() -> list[int]:
+        rows = await run_as_owner(acme.identity, "SELECT expires_at FROM login WHERE org = $1", acme.org)
+        return sorted((now - row["expires_at"]).days for row in rows)
+
+    await begun(50)
+    await begun(40)
+    await work.sweep()
+    await begun(60)
+    await work.sweep()
+    assert await ages() == [60], "it comes with the next round through"
+    assert (await work.sweep(), await work.sweep(), await ages()) == (1, 0, [])
+
+
+async def test_a_kind_that_fails_keeps_no_other_back(acme: Acme, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.identity.clock.advance(days=DAYS + 2)
+
+    async def failing(*_given: object) -> int:
+        raise ValueError("ours")
+
+    monkeypatch.setattr(retention.Logins, "forget", failing)
+    await swept(db)
+    rows = await left(acme, "login", "session")
+    assert (rows["login"] > 0, rows["session"]) == (True, 0)
+    monkeypatch.undo()
+    await swept(db)
+    assert await left(acme, "login") == {"login": 0}, "tried again"
 
 
 async def test_the_running_service_does_it(acme: Acme, db: Database) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
+import msgspec
 import pytest
 
 from services.identity.api import api
+from services.identity.organisation.ownership import Ownership
+from services.identity.organisation.security import Security
+from services.identity.staff.accounts import StaffAccounts
+from services.identity.staff.contacts import Contacts
 from staffgate.access import TokenRefused, Verifier
 from staffgate.contracts import identity as contract
 from staffgate.contracts.identity import KeySet
@@ -258,6 +265,53 @@ async def test_no_answer_sets_a_cookie_or_opens_a_door_to_other_origins(acme: Ac
                 answer = await identity.ask(method, path, token=token, headers=dict(headers))
                 assert not [name for name in NO_STATE if name in answer.headers], (method, path)
                 assert answer.status < 500
+
+
+async def test_a_session_that_ends_while_it_is_looked_at_is_over(acme: Acme) -> None:
+    """Whoever waits for the person's row sees the session as it is after the wait."""
+    identity = acme.identity
+    other: Any = await asyncpg.connect(identity.owner_url)
+    waits = (
+        "SELECT count(*) FROM pg_locks w JOIN pg_locks h ON h.transactionid = w.transactionid AND h.granted"
+        " WHERE h.pid = $1 AND NOT w.granted"
+    )
+    try:
+        async with other.transaction(), asyncio.timeout(30):
+            await other.execute("SELECT FROM staff WHERE id = $1 FOR UPDATE", acme.owner_id)
+            await other.execute("UPDATE session SET ended_at = now() WHERE staff = $1", acme.owner_id)
+            asked = asyncio.create_task(identity.ask("GET", "/v1/me", token=acme.ray))
+            while not (await run_as_owner(identity, waits, other.get_server_pid()))[0][0]:
+                await asyncio.sleep(0.005)
+        assert problem(await asked) == (401, "token_refused")
+    finally:
+        await other.close()
+
+
+_JANE = {"type": "standard", "name": "Jane", "email": "jane@acme.example", "username": "Jane"}
+
+
+@pytest.mark.parametrize(
+    ("work", "name", "method", "path", "body"),
+    [
+        (Contacts, "change_email", "PUT", "/v1/me/email", {"email": "luke@elsewhere.example"}),
+        (Ownership, "offer", "POST", "/v1/organisation/transfer", {"to": str(uuid4())}),
+        (Ownership, "accept", "POST", "/v1/organisation/transfer/accept", None),
+        (StaffAccounts, "add", "POST", "/v1/staff", _JANE),
+        (Security, "save", "PUT", "/v1/organisation/security", msgspec.to_builtins(contract.SecurityPolicy())),
+    ],
+)
+async def test_a_session_that_ended_since_it_was_let_in_changes_nothing(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch, work: type[Any], name: str, method: str, path: str, body: Any
+) -> None:
+    identity, real = acme.identity, getattr(work, name)
+
+    async def later(self: object, *given: Any) -> Any:
+        await run_as_owner(identity, "UPDATE session SET ended_at = now() WHERE staff = $1", acme.owner_id)
+        return await real(self, *given)
+
+    monkeypatch.setattr(work, name, later)
+    answer = await identity.ask(method, path, token=acme.ray, **({"json": body} if body else {}))
+    assert problem(answer) == (401, "token_refused")
 
 
 @pytest.mark.checklist("G13")

@@ -86,6 +86,17 @@ def test_a_username_has_no_separator_in_it(username: str) -> None:
         msgspec.convert({"username": username}, SelectUsername)
 
 
+@pytest.mark.parametrize("blank", "\u115f\u1160\u3164\uffa0")
+@pytest.mark.parametrize("kind", [OrganisationUsername, Username])
+def test_letters_that_show_nothing_are_in_no_name(blank: str, kind: Any) -> None:
+    for name in (f"{blank}Acme", f"Ac{blank}me", f"Acme{blank}"):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(name, kind)
+        assert names.skeleton(name) == names.skeleton("Acme")
+    assert names.reserved(f"staff{blank}gate")
+    assert msgspec.convert("한국전화_1-2", kind) == "한국전화_1-2"
+
+
 @pytest.mark.checklist("A09")
 @pytest.mark.parametrize(
     ("one", "other"),

@@ -13,10 +13,16 @@ TEXT = r"[^\x00-\x1f\x7f<>]"
 _IN_EMAIL = r"[^@\s\x00-\x1f\x7f,;<>()\[\]\\\"]"
 _IN_DOMAIN = r"[^@\s.\x00-\x1f\x7f,;<>()\[\]\\\"]"
 
+# Fillers of the Korean alphabet: letters by their category, and nothing shows where one stands.
+_BLANK = r"\u115f\u1160\u3164\uffa0"
+_WORD = rf"[^\W{_BLANK}]"
+
 # One shape for both, so that `Organisation\Person` has exactly one reading: a letter or digit first, no separator inside.
-Username = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"^[^\W_][\w.\-]*" + END)]
+Username = Annotated[str, Meta(min_length=2, max_length=64, pattern=rf"^[^\W_{_BLANK}](?:{_WORD}|[.\-])*" + END)]
 # No dots: mail programs make a link of `acme.example\Jane`.
-OrganisationUsername = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"^[^\W_][\w\-]*" + END)]
+OrganisationUsername = Annotated[
+    str, Meta(min_length=2, max_length=64, pattern=rf"^[^\W_{_BLANK}](?:{_WORD}|-)*" + END)
+]
 PersonName = Annotated[str, Meta(min_length=1, max_length=120, pattern=rf"^{TEXT}*[^\s\x00-\x1f\x7f<>]{TEXT}*" + END)]
 Email = Annotated[str, Meta(max_length=254, pattern=rf"^{_IN_EMAIL}+@{_IN_EMAIL}+\.{_IN_DOMAIN}+" + END)]
 Mobile = Annotated[
