@@ -185,12 +185,19 @@ def test_who_invites_people_does_not_use_up_what_their_address_may_ask_for() -> 
 
 
 def test_a_flood_of_one_family_keeps_nothing_of_another_back() -> None:
-    codes, links, notices = (keys_of(template=template) for template in ("code", "reset", "notice.new_device"))
-    assert not codes & links
-    assert not (codes | links) & notices
-    assert [family(template) for template in ("code", "activate", "email", "notice.x")] == [
-        "codes", "links", "links", "notices",
+    templates = ("code", "reset", "notice.test", "notice.new_device")
+    codes, links, notices, warnings = (keys_of(template=template) for template in templates)
+    assert len(codes | links | notices | warnings) == sum(map(len, (codes, links, notices, warnings)))
+    assert [family(template) for template in ("code", "activate", "email", *templates[2:], "notice.import_finished")] == [
+        "codes", "links", "links", "notices", "warnings", "notices",
     ]  # fmt: skip
+
+
+@pytest.mark.checklist("M12")
+def test_warnings_are_counted_by_person_and_by_no_address_that_others_can_share() -> None:
+    mine, others = (keys_of(staff=staff, source="", template="notice.email_changed") for staff in (JANE, LAYA))
+    assert mine
+    assert not mine & others
 
 
 def test_an_address_is_counted_within_its_organisation_and_a_number_wherever_it_is() -> None:
