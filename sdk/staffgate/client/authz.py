@@ -298,7 +298,7 @@ class AuthzClient:
 
     async def standing(self, staff: UUID) -> PersonFacts:
         """What authz knows of a person. Refused (404) where there is nobody of that id."""
-        return await self._ask("GET", f"/v1/replica/standings/{staff}", PersonFacts, decides=True)
+        return await self._ask("GET", f"/v1/replica/standings/{staff}", PersonFacts)
 
     async def standings(self, org: UUID, after: UUID | None = None, limit: int = MOST) -> Standings:
         """A page of everybody in an organisation. Refused (404) where there is none of that id."""
@@ -312,7 +312,7 @@ class AuthzClient:
 
     async def registry(self, org: UUID, type: str) -> RegisteredItems:
         path = f"/v1/replica/organisations/{org}/items/{quote(type, safe='')}"
-        return await self._ask("GET", path, RegisteredItems, decides=True)
+        return await self._ask("GET", path, RegisteredItems)
 
     async def registries(self, org: UUID, types: Sequence[str]) -> ItemsByType:
         """Of a thousand types at most."""
@@ -321,8 +321,14 @@ class AuthzClient:
 
     async def changed(self, org: UUID, since: int, seconds: float = 0.0) -> ChangedSince:
         """What is not as it was at that revision, by whoever knew so many seconds ago that it missed nothing up to it."""
-        params = {"since": str(since), "seconds": f"{min(max(seconds, 0.0), LONGEST):.3f}"}
+        if seconds > LONGEST:  # nobody can say that of what is so old
+            return ChangedSince(org=org, revision=since, people=None, types=[])
+        params = {"since": str(since), "seconds": f"{max(seconds, 0.0):.3f}"}
         return await self._ask("GET", f"/v1/replica/organisations/{org}/changed", ChangedSince, params=params)
+
+    def doubt(self) -> None:
+        """Whoever waits has waited for long: let the next request have a new connection."""
+        self._transport.doubt()
 
     async def _ask(self, method: str, path: str, kind: type[T], body: object = None, **options: Any) -> T:
         return await self._transport.ask(method, path, kind, token=self._token, body=body, **options)

@@ -38,6 +38,10 @@ class Line(Protocol):
         """Raise ServiceAway where no answer is to be had."""
         ...
 
+    def doubt(self) -> None:
+        """Something was silent for long: keep no connection that is idle, where that is ours to say."""
+        ...
+
 
 def line_to(session: Session, url: str) -> Line:
     return session.to(url) if isinstance(session, Wire) else _Aiohttp(session, url)
@@ -66,3 +70,6 @@ class _Aiohttp:
         except (aiohttp.ClientError, OSError, TimeoutError) as fault:
             raise ServiceAway(f"{self._url} can't be reached: {fault!r}") from fault
         return Answer(response.status, content, fields)
+
+    def doubt(self) -> None:
+        """They are the caller's."""

@@ -126,6 +126,9 @@ class Transport:
                 raise fault
             await asyncio.sleep(pause)
 
+    def doubt(self) -> None:
+        self._line.doubt()
+
     async def _authorized(self, headers: dict[str, str], token: Token, tries: _Tries) -> str:
         if not tries.decides:
             shown = await token()

@@ -106,6 +106,9 @@ class WireLine:
         self._pool.forget_idle()
         return await self._send_anew(request, connect, deadline)
 
+    def doubt(self) -> None:
+        self._pool.forget_idle()
+
     async def _send_anew(self, request: bytes, connect: float, deadline: float) -> Answer:
         connection = await self._connection(connect, deadline)
         try:

@@ -96,8 +96,8 @@ class Replica:
         remote = Remote(self.client, self._lately)
         self._mirror = Mirror(remote, nothing, now, size=size, bound=bound, carried=carried)
         self._recall = self._mirror.recall
-        self._catalogue = Current(self.client, now, bound, self._take_catalogue)
         self._bell = Bell()
+        self._catalogue = Current(self.client, now, bound, self._take_catalogue, self._bell.ring)
         self._wholes = Wholes(self.client, remote, self._mirror, self._bell, self._usable, now, size)
         self._wanted = frozenset(organisations)
         self._tasks: list[asyncio.Task[None]] = []
@@ -256,7 +256,7 @@ class Replica:
         return ruling
 
     def _last_known(self, staff: UUID, about: Question, min_revision: int) -> StaleVerdict | None:
-        if self._lately is None or self._catalogue.outdated:
+        if self._lately is None or self._catalogue.followed:
             return None
         return self._lately.decide(staff, about, min_revision)
 
@@ -266,13 +266,18 @@ class Replica:
         return self._catalogue.usable and self._mirror.stats.believed
 
     async def _attempt(self, attempt: Callable[[], Awaitable[T]]) -> T | None:
-        """None where memory is not to be believed, or could not be filled."""
+        """None where memory is not to be believed, or could not be filled in half of the time that a decision may take: the
+        other half is the service's own. What is on its way goes on, and is remembered."""
         if not self._usable():
             return None
         try:
-            return await attempt()
+            async with asyncio.timeout(self._patience.decision / 2):
+                return await attempt()
+        except TimeoutError:
+            self.client.doubt()
         except (NotReached, Refused, ServiceAway):
-            return None
+            pass
+        return None
 
     # --- from the service -------------------------------------------------------------------------------------
 
@@ -322,6 +327,7 @@ class Replica:
         match event:
             case PermissionsChanged():
                 self._mirror.announced(event)
+                self._wholes.checked(self._mirror.stats.gaps)
                 self._wholes.announced(event)
                 if self._lately is not None:
                     self._lately.announced(event)
@@ -333,7 +339,7 @@ class Replica:
     def _beaten(self, event: Heartbeat) -> None:
         believed = self._mirror.stats.believed
         self._mirror.beaten(event)
-        self._catalogue.heard(event.catalogue)
+        self._catalogue.heard(event.catalogue, event.at.timestamp())
         if self._lately is not None:
             self._lately.beaten(event)
         stats = self._mirror.stats
@@ -353,7 +359,7 @@ class Replica:
 
     def restored(self) -> None:
         self._hears = True
-        self._catalogue.due.set()
+        self._catalogue.doubt()
         self._mirror.hearing()
         if self._lately is not None:
             self._lately.restored()

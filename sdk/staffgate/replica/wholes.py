@@ -14,6 +14,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
+from math import inf
 from time import monotonic
 from uuid import UUID
 
@@ -37,6 +38,7 @@ _BACK_SOON = 0.3  # and what was set aside is put back
 _ALL_SOON = (1.0, 0.001)  # and everybody is loaded, and so much more for each of them: other processes do the same
 _PAUSE = (1.0, 30.0)  # seconds after a load that failed; doubled each time
 _TRIES = 5  # to load what is overtaken again and again
+_KNOWN = 64  # revisions of an organisation: those at which it is while some of it is on its way
 _SAID_EVERY = 5.0  # seconds between words about a long load
 
 log = logging.getLogger("staffgate")
@@ -147,12 +149,16 @@ class Wholes:
             whole.renew_all()
 
     def _set_aside(self, cache: Cache, believed: float) -> None:
-        """What is about to be forgotten, where it is all there. Of less, what was set aside before is good still."""
-        at = min(self.now(), believed)
+        """What is about to be forgotten, where it is all there. Of less, what was set aside before is good still.
+
+        Not what is newer than the announcements that were heard: of that nobody knows at which revision it was the same.
+        """
         for whole in self._each.values():
-            revision, parts = cache.held(whole.org.int) if whole.whole else (0, {})
+            revision, held = cache.held(whole.org.int) if whole.whole else (0, {})
+            parts = {key: part for key, part in held.items() if part.revision <= revision}
             if parts:
-                whole.aside = Aside(whole.org, at, revision, parts)
+                at = min(self.now(), believed, whole.known.get(revision, -inf))
+                whole.aside = Aside(whole.org, at, revision, parts, whole.reached)
 
     # --- telling ----------------------------------------------------------------------------------------------
 
@@ -177,6 +183,7 @@ class Whole:
         self.task: asyncio.Task[None] | None = None
         self.keeper: asyncio.Task[None] | None = None
         self.aside: Aside | None = None
+        self.known: dict[int, float] = {}  # revisions of late, and when it was first known that there are
         self._total = 0
         self._due: set[Key] = set()
         self._all_due = True
@@ -191,6 +198,7 @@ class Whole:
     # --- hearing ----------------------------------------------------------------------------------------------
 
     def announced(self, event: PermissionsChanged) -> None:
+        self.reached(event.revision)
         if event.people is None:
             self.renew_all()
             return
@@ -199,6 +207,12 @@ class Whole:
         self._due |= people
         self._due |= {(self.org.int, type) for type in event.types}
         self._wake.set()
+
+    def reached(self, revision: int) -> None:
+        """authz says so at this moment. A database that was set back comes to it once more, and later."""
+        self.known.setdefault(revision, self._of.now())
+        if len(self.known) > _KNOWN:
+            del self.known[next(iter(self.known))]
 
     def renew_all(self) -> None:
         self._all_due, self.whole = True, False
@@ -263,7 +277,7 @@ class Whole:
         """A page at a time. Everybody who is on one is in memory, save for those whom something has overtaken."""
         await self._of.bell.until(self._of.usable)
         self._all_due = False
-        self.people, self._due = set(), self._types()
+        self.people, self._due, self.known = set(), self._types(), {}
         try:
             after = await self._page(None)
             while after is not None:
@@ -277,9 +291,10 @@ class Whole:
         """Those whom nothing has concerned that could not be heard; the others are due."""
         await self._of.bell.until(self._of.usable)
         self._all_due = False
-        self.people, self._due = aside.people, self._types()
+        self.people |= aside.people
+        self._due = self._types()
         try:
-            changed = await aside.put_back(self._mirror, self._of.remote, self._of.now())
+            changed = await aside.put_back(self._mirror, self._of.remote, self._of.now)
         except BaseException:
             self._all_due = True
             raise
@@ -319,6 +334,7 @@ class Whole:
         async def read(resolve: Resolve) -> Sequence[tuple[Key, Part]]:
             page, parts = await self._of.remote.standings(resolve, ask)
             told.append(page)
+            self.reached(page.revision)
             return parts
 
         async with self._of.at_once:
@@ -326,8 +342,13 @@ class Whole:
         return told[0]
 
     async def _register(self, types: Sequence[str]) -> None:
+        async def read(_resolve: Resolve) -> Sequence[tuple[Key, Part]]:
+            parts = await self._of.remote.registries(self.org, types)
+            self.reached(parts[0][1].revision)
+            return parts
+
         async with self._of.at_once:
-            await self._mirror.fill(lambda _resolve: self._of.remote.registries(self.org, types))
+            await self._mirror.fill(read)
 
     # --- telling ----------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What the revisions of the last hour were about: each as it was announced."""
+"""What the revisions of the last hour were about, each as it was announced; and the one before them, for when that was."""
 
 from __future__ import annotations
 
@@ -52,5 +52,9 @@ async def types_since(tx: Tx, org: UUID, revision: int) -> list[str]:
 
 
 async def forget_anywhere(tx: Tx, seconds: float) -> int:
-    """What is older than that; how many there were."""
-    return await tx.run("DELETE FROM recent_change WHERE at < clock_timestamp() - make_interval(secs => $1)", seconds)
+    """What was followed by another longer ago than that; how many there were."""
+    return await tx.run(
+        "DELETE FROM recent_change c USING recent_change later WHERE later.org = c.org"
+        " AND later.revision = c.revision + 1 AND later.at < clock_timestamp() - make_interval(secs => $1)",
+        seconds,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import pytest
@@ -107,18 +108,37 @@ async def test_it_is_for_products_and_of_one_organisation(acme: Organisation, cl
 
 
 async def test_what_is_old_is_forgotten(acme: Organisation, client: AuthzClient, owner: Any) -> None:
+    """But not when the organisation came to what was followed by something newer."""
     start = await acme.revision()
     jane = await acme.add()
     middle = await acme.revision()
+    await acme.add()
     await owner.execute("UPDATE recent_change SET at = at - interval '59 min' WHERE org = $1", acme.org)
     database, _ = open_database(acme.authz.settings, acme.authz.bus, acme.authz.clock, RandomIds())
     async with database.opened() as db:
         replicas = Replicas(db, Catalogues(db))
         assert await replicas.forget() == 0
-        assert (await client.changed(acme.org, start)).people == [jane.id]
+        assert jane.id in ((await client.changed(acme.org, start)).people or ())
         await owner.execute(
-            "UPDATE recent_change SET at = at - interval '2 min' WHERE org = $1 AND revision < $2", acme.org, middle
+            "UPDATE recent_change SET at = at - interval '2 min' WHERE org = $1 AND revision <= $2", acme.org, middle
         )
         assert await replicas.forget() == middle - 1
-    assert (await client.changed(acme.org, middle)).people == []
+        assert await replicas.forget() == 0
+    assert len((await client.changed(acme.org, middle, 3600.0)).people or ()) == 1
     assert (await client.changed(acme.org, start)).people is None
+
+
+async def test_after_a_quiet_time_a_change_is_about_whom_it_is_about(
+    acme: Organisation, client: AuthzClient, owner: Any
+) -> None:
+    """Of an organisation in which nothing happened for days, the present revision is not forgotten."""
+    quiet = await acme.revision()
+    await owner.execute("UPDATE recent_change SET at = at - interval '3 days' WHERE org = $1", acme.org)
+    database, _ = open_database(acme.authz.settings, acme.authz.bus, acme.authz.clock, RandomIds())
+    async with database.opened() as db:
+        await Replicas(db, Catalogues(db)).forget()
+    jane = await acme.add()
+    await acme.revision()
+    assert (await client.changed(acme.org, quiet, 2 * 86_400.0)).people == [jane.id]
+    assert (await client.changed(acme.org, quiet, 4 * 86_400.0)).people is None
+    assert (await client.changed(acme.org, quiet, inf)).people is None, "so old is nothing"

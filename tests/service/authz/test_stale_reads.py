@@ -58,7 +58,7 @@ class Product:
         async def away(*_anything: Any, **_more: Any) -> Any:
             raise fault or ServiceAway("away")
 
-        for name in ("decide", "standing", "registry", "rows"):
+        for name in ("decide", "standing", "registry", "rows", "catalogue"):
             self._patch.setattr(AuthzClient, name, away)
 
     def answer(self) -> None:

@@ -67,7 +67,6 @@ async def test_a_decision_is_waited_for_no_longer_than_said(session: Session, li
     line.becomes(state)
     much = asyncio.create_task(client.standings(uuid4()))
     assert await waited(allowed(client)) < SOON
-    assert await waited(client.standing(uuid4())) < SOON, "what is loaded for one, too"
     assert not much.done(), "much at once may take its time"
     much.cancel()
 
@@ -100,6 +99,16 @@ async def test_those_that_are_as_old_are_not_tried() -> None:
         await asyncio.gather(*(allowed(client) for _ in range(3)))
         assert await allowed(client)
         assert made[0] == 4
+
+
+async def test_whoever_doubts_gets_a_new_one_at_once() -> None:
+    """As a replica does when something that it loads, which may take its time, is silent for long."""
+    async with Wire() as wire, forgetful() as (url, made):
+        client = AuthzClient(wire, url, token, patience=Patience(tries=1))
+        assert await allowed(client)
+        client.doubt()
+        assert await allowed(client)
+        assert made[0] == 2
 
 
 @asynccontextmanager
