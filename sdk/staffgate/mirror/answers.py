@@ -35,7 +35,9 @@ from staffgate.mirror.pulse import Pulse
 _MOST_EACH = 10_000  # of one person; who asks about more than that begins anew
 _MOST_PARTS = 64  # that one person's answers are made from: the rows of more owners are decided each time
 _MOST_GONE = 1_000  # ids of items that are no longer registered; where there are more, it begins anew
-_PLACES = 1 << 17  # one byte each, by the hash of a question's words: was it asked of late? Half of them, and all are cleared
+_PLACES = (
+    1 << 17
+)  # one byte each, by the hash of a question's words: was it asked of late? Half of them, and all are cleared
 _LONGEST = 600  # characters of a question: what is longer is none of ours, and anybody may send a megabyte
 
 # Person (the number of their id), action, type, id; and what else was said: the names of the properties, then their values.
