@@ -139,6 +139,7 @@ def _mirror(settings: Settings, db: Database, catalogues: Catalogues) -> Mirror:
         db.clock.seconds,
         size=settings.cache_size,
         bound=settings.staleness_seconds,
+        answers=2 * settings.cache_size,  # 500 bytes each, and only what was really asked
         carried=carried,
     )
     catalogues.tell(mirror.replace)

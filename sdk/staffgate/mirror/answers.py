@@ -20,6 +20,7 @@ times as long with 20,000 questions: what costs is memory that is not in the pro
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -89,7 +90,7 @@ class Answers:
         self._grounds: dict[Key, Ground] = {}
         self._count = 0
         self._nothing = Ground(pulse, set())
-        self._asked, self._marks = bytearray(_PLACES), 0
+        self._asked = array("q", bytes(8 * _PLACES))
 
     def __len__(self) -> int:
         return self._count
@@ -145,13 +146,12 @@ class Answers:
             self._leave(next(iter(self.people)))
 
     def _is_asked_again(self, words: Words) -> bool:
-        """Now and then it only seems so: two questions may share a place."""
-        place = hash(words) & (_PLACES - 1)
-        if self._asked[place]:
+        """Unless so much was asked meanwhile that another question has its place."""
+        known = hash(words)
+        place = known & (_PLACES - 1)
+        if self._asked[place] == known:
             return True
-        self._asked[place], self._marks = 1, self._marks + 1
-        if self._marks > _PLACES // 2:
-            self._asked, self._marks = bytearray(_PLACES), 0
+        self._asked[place] = known
         return False
 
     def _note(self, person: Person, words: Words, answer: Answer) -> None:
