@@ -44,4 +44,4 @@ def _build() -> str:
     how = sysconfig.get_config_var("CONFIG_ARGS") or ""
     wanted = {"--enable-optimizations": "PGO", "--with-lto": "LTO"}
     found = [name for option, name in wanted.items() if option in how]
-    return " and ".join(found) if found else "without PGO and LTO"
+    return " and ".join(found) if found else "which does not say whether with PGO or LTO"
