@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.locks import until_held_up
 from tests.service.authz.conftest import Answer, Organisation, Someone
 
 Change = dict[str, Any]
@@ -141,8 +142,6 @@ class Held:
         one = asyncio.ensure_future(first)
         await self.reached.wait()
         two = asyncio.ensure_future(second)
-        async with asyncio.timeout(30):
-            while not two.done() and not await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-                await asyncio.sleep(0.005)
+        await until_held_up(owner, unless=two.done)
         self.go.set()
         return await one, await two

@@ -18,6 +18,7 @@ from staffgate.contracts.catalogue import Aliases, CataloguePublished, Feature, 
 from staffgate.contracts.event import NOBODYS
 from staffgate.decision import shipped
 from tests.conftest import fresh_database
+from tests.locks import until_held_up
 from tests.service.authz.conftest import Answer, Authz, Organisation, Replica, Someone, registered
 
 FAX = Manifest(
@@ -161,9 +162,7 @@ async def test_of_two_that_publish_at_once_each_sees_the_other(authz: Authz, own
     async with owner.transaction():
         await owner.execute("SELECT FROM catalogue_version FOR UPDATE")
         asked = [asyncio.create_task(publish(authz, one)) for one in others]
-        async with asyncio.timeout(30):
-            while await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < len(others):
-                await asyncio.sleep(0.005)
+        await until_held_up(owner, len(others))
     answers = await asyncio.gather(*asked)
     assert sorted(answer.status for answer in answers) == [200, 422, 422]
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from staffgate.contracts.identity import StaffStatus, StaffSuspended
+from tests.locks import until_held_up
 from tests.service.authz.conftest import NOBODY, Gate, Organisation, Someone
 
 SALES: dict[str, Any] = {"item": "inbox:sales"}
@@ -177,8 +178,7 @@ async def test_a_giver_who_is_losing_it_gives_before_or_not_at_all(
     giving = asyncio.create_task(acme.grant(jane, "use", by=luke, **SALES))
     await gate.reached.wait()
     taking = asyncio.create_task(acme.grant(luke, "deny", "core.permissions"))
-    while not taking.done() and not await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-        await asyncio.sleep(0.005)
+    await until_held_up(owner, unless=taking.done)
     gate.go.set()
     given, taken = await giving, await taking
     assert (given.status, taken.status) == (200, 200)

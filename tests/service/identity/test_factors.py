@@ -22,6 +22,7 @@ from shared.http.openapi import document
 from shared.http.operation import Api
 from staffgate.contracts.caller import Person
 from staffgate.contracts.identity import FactorKind, FactorRule, NoticeKind, SecurityPolicy
+from tests.locks import until_held_up
 from tests.service.bad_input.sound import operations
 from tests.service.identity.authenticator import Authenticator
 from tests.service.identity.conftest import (
@@ -150,13 +151,6 @@ async def test_who_has_to_enrol_can_do_nothing_in_the_other_services(acme: Acme,
     assert asked
 
 
-async def until_held_up(owner: Any) -> None:
-    """Until two wait for what is held."""
-    async with asyncio.timeout(30):
-        while await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2:
-            await asyncio.sleep(0.005)
-
-
 async def until_ready(access: Access) -> None:
     async with asyncio.timeout(30):
         while True:
@@ -231,7 +225,7 @@ async def test_two_removals_at_the_same_moment_leave_one_factor(acme: Acme) -> N
         # The audit log comes last: neither is committed before both have looked.
         await owner.execute("SELECT FROM audit_head WHERE org = $1 FOR UPDATE", acme.org)
         acts = [asyncio.create_task(identity.ask("DELETE", path, token=laya.token)) for path in paths]
-        await until_held_up(owner)
+        await until_held_up(owner, 2)
     await owner.close()
     answers = [await act for act in acts]
     assert sorted(answer.status for answer in answers) == [204, 409], [answer.text for answer in answers]
@@ -302,11 +296,16 @@ async def test_two_administrators_who_reset_each_other_leave_one_with_a_factor(a
             asyncio.create_task(reset(acme, second, first.token)),
             asyncio.create_task(reset(acme, first, second.token)),
         ]
-        await until_held_up(owner)
+        await until_held_up(owner, 2)
     await owner.close()
     answers = [await act for act in acts]
-    assert sorted(answer.status for answer in answers) == [204, 409], [answer.text for answer in answers]
-    assert problem(max(answers, key=lambda one: one.status)) == (409, "last_administrator")
+    # 401: the slower one's own session was over by the time it was looked at.
+    refused = problem(max(answers, key=lambda one: one.status))
+    assert min(answer.status for answer in answers) == 204
+    assert refused in ((409, "last_administrator"), (401, "token_refused")), refused
+    left = [one for one in both if (await identity.ask("GET", "/v1/me", token=one.token)).status == 200]
+    assert len(left) == 1
+    assert "totp" in [one["kind"] for one in (await list_factors(left[0]))["factors"]]
 
 
 async def test_a_login_that_shows_a_passkey_while_it_is_reset_is_no_deadlock(acme: Acme) -> None:

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from staffgate.contracts import identity as contract
+from tests.locks import until_held_up
 from tests.service.identity.conftest import Acme, Answer, log_in, register
 
 JANE = {"type": "standard", "name": "Jane", "email": "jane@acme.example", "username": "Jane"}
@@ -43,9 +44,7 @@ async def test_of_two_at_once_one_is_told_to_come_again(acme: Acme) -> None:
     async with owner.transaction():
         await owner.execute("LOCK TABLE staff_name IN EXCLUSIVE MODE")
         first = asyncio.create_task(add(acme, "one"))
-        async with asyncio.timeout(30):
-            while not await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-                await asyncio.sleep(0.005)
+        await until_held_up(owner)
         second = await add(acme, "one")
     await owner.close()
     assert (second.status, second.json["type"]) == (409, "urn:staffgate:problem:in_flight")

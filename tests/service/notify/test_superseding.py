@@ -9,6 +9,7 @@ from services.notify.delivery.deliveries import queue_link
 from shared.bus.envelope import Envelope, encode, open_envelope
 from shared.service import Role
 from staffgate.contracts.identity import LinkIssued, LinkPurpose
+from tests.locks import until_held_up
 from tests.service.notify.conftest import ACME, IDS, RAY, Running, code_issued, database_of, link_issued, until
 from tests.unit.notify.reports.samples import TOKENS
 
@@ -86,15 +87,11 @@ async def test_two_at_once_see_each_other(surroundings: Running) -> None:
         async with db.begin(ACME) as tx:
             await queue_link(tx, event, envelope(event))
 
-    async def waits() -> bool:
-        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        return bool(await surroundings.owner.fetchval(query)) or second.done()
-
     async with db.opened():
         async with db.begin(ACME) as first:
             await queue_link(first, new, envelope(new))
             second = asyncio.create_task(queue(old), name="second")
-            await until(waits)
+            await until_held_up(surroundings.owner, unless=second.done)
         await second
     assert {row["id"]: row["state"] for row in await surroundings.rows()} == {old.link: "expired", new.link: "queued"}
 
