@@ -8,10 +8,13 @@ import sys
 import time
 from collections.abc import Sequence
 
+from deploy.local import suspects
 from deploy.local.options import ROOT
 
 # A stage is a name and what to run with this Python.
 Stage = tuple[str, list[str]]
+_FAILED = ROOT / ".pytest_cache/v/cache/lastfailed"
+_TESTS_FAILED = 1  # and all have run: pytest ends otherwise by another code
 _AT_ONCE = 2  # of all tests: each half has a PostgreSQL and a RabbitMQ of its own. More would only share the cores
 _SIDES = ("inprocess", "http")  # the benchmarks that run ours beside others
 _CHECKED = ("sdk", "shared", "services", "deploy", "examples")
@@ -26,9 +29,27 @@ LINT: list[Stage] = [
 def test(pytest_args: Sequence[str], *, long: bool) -> int:
     if long:
         os.environ["STAFFGATE_LONG"] = "1"
+    if pytest_args:
+        return _run([*LINT, _pytest(pytest_args)])
     halves = ["-n", str(min(_AT_ONCE, os.cpu_count() or 1)), "--dist", "loadfile", "--no-loadscope-reorder"]
-    chosen = pytest_args or halves
-    return _run([*LINT, ("tests (pytest)", ["-m", "pytest", *chosen])])
+    _FAILED.unlink(missing_ok=True)
+    code = _run([*LINT, _pytest(halves)])
+    return _look_at_suspects() if code == _TESTS_FAILED else code
+
+
+def _pytest(args: Sequence[str]) -> Stage:
+    return "tests (pytest)", ["-m", "pytest", *args]
+
+
+def _look_at_suspects() -> int:
+    tests = suspects.failed(_FAILED)
+    if not suspects.may_be_suspects(tests):
+        return 1
+    print("\nOnce more, alone:", *tests, sep="\n  ", flush=True)
+    if not suspects.pass_alone(tests, lambda these: _stage(*_pytest(these)) == 0):
+        return 1
+    print(f"\n{suspects.report(tests)}", file=sys.stderr)
+    return 0
 
 
 def lint() -> int:
@@ -58,7 +79,7 @@ def _run(stages: list[Stage]) -> int:
         code = _stage(name, argv)
         if code:
             print(f"\n{name} failed (exit code {code}).", file=sys.stderr)
-            return 1
+            return max(1, code)
     print(f"\nAll passed in {time.monotonic() - began:.0f} s.")
     return 0
 
