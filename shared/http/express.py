@@ -38,10 +38,10 @@ import msgspec
 from aiohttp import web
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.web_protocol import RequestHandler
-from prometheus_client import Histogram
 
 from shared.http.middleware import REQUEST_ID, SAFE, seconds
 from shared.http.operation import Api, AtOnce, is_heavy
+from shared.http.times import Tally
 from shared.trace import trace_id_in
 from staffgate.contracts.caller import Caller
 
@@ -115,7 +115,7 @@ class Express:
 
     def __init__(self, lanes: Iterable[Lane], recall: Callable[[str], Caller | None]) -> None:
         self._lanes = {
-            f"POST {lane.path} HTTP/1.1".encode(): _Open(lane, seconds.labels(lane.operation, 200)) for lane in lanes
+            f"POST {lane.path} HTTP/1.1".encode(): _Open(lane, seconds.of(lane.operation, 200)) for lane in lanes
         }
         self._recall = recall
         self._lines: dict[bytes, tuple[int, Any]] = {}
@@ -204,7 +204,7 @@ class Express:
 
 class _Open(msgspec.Struct, frozen=True):
     lane: Lane
-    seconds: Histogram
+    seconds: Tally
 
 
 class Usual:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable
-from functools import cache
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
-from prometheus_client import Histogram
 
 from shared import trace
 from shared.errors import Refusal
 from shared.http import problems
 from shared.http.operation import AT_ONCE, CALLER, OPERATION, PROBLEM
+from shared.http.times import Times
 from staffgate.contracts.caller import Person, Product
 
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
@@ -31,12 +30,7 @@ REQUEST_ID = "X-Request-ID"
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger()
-seconds = Histogram("http_request_seconds", "Time to answer", ["operation", "status"])
-
-
-@cache
-def _seconds(operation: str, status: int) -> Histogram:
-    return seconds.labels(operation, status)
+seconds = Times("http_request_seconds", "Time to answer", ["operation", "status"])
 
 
 def telling(trusted_proxies: int) -> Middleware:
@@ -60,7 +54,7 @@ async def _tell(request: web.Request, handler: Handle) -> web.StreamResponse:
         headers.setdefault(name, value)
     operation = request.get(OPERATION, "none")
     took = time.perf_counter() - started
-    _seconds(operation, response.status).observe(took)
+    seconds.of(operation, response.status).observe(took)
     # What is asked thousands of times a second, and was simply answered, is in the metrics only.
     if request.path not in _QUIET and not (AT_ONCE in request and response.status < 400):
         _write(request, response, operation, trace_id, took)

@@ -199,3 +199,19 @@ def _number(text: str) -> Key | None:
         return UUID(text).int
     except ValueError:
         return None
+
+
+def lasting(used: Used) -> bool:
+    """Not what is right for a while only."""
+    for _, part in used:  # noqa: SIM110 - a generator takes longer than all of this
+        if type(part) is Standing and part.until is not None:
+            return False
+    return True
+
+
+def missing_of(take: Callable[[], None]) -> dict[Key, int]:
+    try:
+        take()
+    except Missing as part:
+        return {part.key: part.at_least}
+    return {}

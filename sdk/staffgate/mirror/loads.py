@@ -131,3 +131,9 @@ class Loads:
             self._joinable.clear()
         for key in keys or ():
             self._joinable.pop(key, None)
+
+
+def seen(task: asyncio.Task[Part]) -> None:
+    """A fault that nobody waits for any more is nobody's."""
+    if not task.cancelled():
+        task.exception()

@@ -8,17 +8,17 @@ question goes to the source.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence, Set
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence, Set
 from functools import partial
 from uuid import UUID
 
 from staffgate.contracts.authz import Heartbeat, PermissionsChanged
 from staffgate.decision import Catalogue, Question, Shared, Verdict, resolve
 from staffgate.mirror.answers import Answer, Answers, Words, wording
-from staffgate.mirror.asking import Asking, Missing, Used
+from staffgate.mirror.asking import Asking, Missing, Used, lasting, missing_of
 from staffgate.mirror.cache import Cache
-from staffgate.mirror.loads import Load, Loads
-from staffgate.mirror.parts import NOBODY, Carried, Key, Part, Registry, Resolve, Source, Standing, nothing
+from staffgate.mirror.loads import Load, Loads, seen
+from staffgate.mirror.parts import NOBODY, Carried, Key, Part, Registry, Resolve, Source, Standing, keys, nothing
 from staffgate.mirror.pulse import Pulse
 from staffgate.mirror.stats import Stats
 
@@ -113,7 +113,7 @@ class Mirror:
         except Missing:
             return None
         self._hits += 1
-        if words is not None and self._cache.lasts(staff) and _last(used):
+        if words is not None and self._cache.lasts(staff) and lasting(used):
             self._answers.put(words, verdict, used)
         return verdict
 
@@ -128,10 +128,34 @@ class Mirror:
         if not pulse.since <= self._now() < pulse.until:
             return None
         self._hits = hits = self._hits + 1
-        if not hits & 31:  # one part after the other: some people's answers were made from fifty
-            used = (words[0], *self._answers.people[words[0]].used)
-            self._cache.touch(used[(hits >> 5) % len(used)])
+        if not hits & 31:
+            self._touch(words[0], 1)
         return answer
+
+    def recall_all(self, staff: int, asked: Iterable[tuple[str, str, str]]) -> list[Answer | None]:
+        """The same of many questions about one person, each in so many words: their number and its own. One look at the clock
+        is enough, and a call for each takes as long as all the rest."""
+        get, now, found, hits = self._by_words.get, self._now(), list[Answer | None](), self._hits
+        for own in asked:
+            words = (staff, *own)
+            answer = get(words) or self._answers.alike(words)
+            if answer is not None:
+                pulse = answer.ground.pulse
+                if pulse.since <= now < pulse.until:
+                    hits += 1
+                else:
+                    answer = None
+            found.append(answer)
+        turns, self._hits = (hits >> 5) - (self._hits >> 5), hits
+        if turns:
+            self._touch(staff, turns)
+        return found
+
+    def _touch(self, staff: int, turns: int) -> None:
+        """What is used stays: with every 32nd answer one part of the person, since some people's are made from fifty."""
+        used, turn = (staff, *self._answers.people[staff].used), self._hits >> 5
+        for at in range(turn - min(turns, len(used)), turn):
+            self._cache.touch(used[(at + 1) % len(used)])
 
     async def decide(self, staff: UUID, question: Question, min_revision: int = 0) -> Verdict:
         """Denied by the verdict of a stranger where nobody of that id is known. Raises NotReached."""
@@ -162,7 +186,7 @@ class Mirror:
         found: list[Standing] = []
 
         def attempt(asking: Asking, now: float) -> dict[Key, int]:
-            return _missing(lambda: found.append(asking.standing(staff.int, min_revision, now)))
+            return missing_of(lambda: found.append(asking.standing(staff.int, min_revision, now)))
 
         await self._settle(attempt, min_revision)
         return None if found[0] is NOBODY else found[0]
@@ -172,7 +196,7 @@ class Mirror:
         found: list[Registry] = []
 
         def attempt(asking: Asking, now: float) -> dict[Key, int]:
-            return _missing(lambda: found.append(asking.registry(org, type, min_revision, now)))
+            return missing_of(lambda: found.append(asking.registry(org, type, min_revision, now)))
 
         await self._settle(attempt, min_revision)
         return found[0]
@@ -225,7 +249,7 @@ class Mirror:
         self._loads.begin(load)
         self._begun += 1
         load.task = asyncio.create_task(self._run(load), name="mirror.load")
-        load.task.add_done_callback(_seen)
+        load.task.add_done_callback(seen)
         return load
 
     async def _run(self, load: Load) -> Part:
@@ -275,9 +299,9 @@ class Mirror:
         renewed = [staff for staff in event.standings if self._cache.get(staff.int, now)] if follows else ()
         if self._cache.missed(org, event.previous, event.revision):
             self._gap(org, event.previous)
-        keys = _keys(event.org, event.people, event.types)
-        self._drop(org, keys, event.revision)
-        self._loads.told(org, event.previous, event.revision, keys)
+        about = None if event.people is None else keys(event.org, event.people, event.types)
+        self._drop(org, about, event.revision)
+        self._loads.told(org, event.previous, event.revision, about)
         for staff in renewed:
             standing = self._carried(event.standings[staff], self._resolve)
             if standing is not None and standing.org == event.org and standing.revision == event.revision:
@@ -285,9 +309,9 @@ class Mirror:
 
     def changed(self, org: UUID, people: Collection[UUID] | None, types: Collection[str], revision: int) -> None:
         """This process committed a change, and does not wait for the bus to tell it so."""
-        keys = _keys(org, people, types)
-        self._drop(org.int, keys, revision)
-        self._loads.overtaken(org.int, revision, keys)
+        about = None if people is None else keys(org, people, types)
+        self._drop(org.int, about, revision)
+        self._loads.overtaken(org.int, revision, about)
 
     def beaten(self, event: Heartbeat) -> None:
         """A heartbeat. One that took longer than `bound` to come says nothing about now."""
@@ -368,31 +392,3 @@ class Mirror:
             revision_lag=max(lags, default=0),
             believed=believed,
         )
-
-
-def _keys(org: UUID, people: Collection[UUID] | None, types: Collection[str]) -> set[Key] | None:
-    if people is None:
-        return None
-    return {one.int for one in people} | {(org.int, type) for type in types}
-
-
-def _last(used: Used) -> bool:
-    """Not what is right for a while only."""
-    for _, part in used:  # noqa: SIM110 - a generator takes longer than all of this
-        if type(part) is Standing and part.until is not None:
-            return False
-    return True
-
-
-def _missing(take: Callable[[], None]) -> dict[Key, int]:
-    try:
-        take()
-    except Missing as part:
-        return {part.key: part.at_least}
-    return {}
-
-
-def _seen(task: asyncio.Task[Part]) -> None:
-    """A fault that nobody waits for any more is nobody's."""
-    if not task.cancelled():
-        task.exception()

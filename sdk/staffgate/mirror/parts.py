@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 from uuid import UUID
 
@@ -69,3 +69,7 @@ class Source(Protocol):
     async def registry(self, org: UUID, type: str, catalogue: Catalogue, at_least: int) -> Registry:
         """`type` is a present name in the catalogue; items that were registered under a former one are in it, too."""
         ...
+
+
+def keys(org: UUID, people: Iterable[UUID], types: Iterable[str]) -> set[Key]:
+    return {staff.int for staff in people} | {(org.int, type) for type in types}

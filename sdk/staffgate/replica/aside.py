@@ -7,8 +7,8 @@ from uuid import UUID
 
 from staffgate.client import Refused
 from staffgate.mirror import Mirror, Part, Resolve
-from staffgate.mirror.parts import Key
-from staffgate.replica.remote import Remote, keys
+from staffgate.mirror.parts import Key, keys
+from staffgate.replica.remote import Remote
 
 _AT_ONCE = 5_000  # parts that are put back without a pause: ten milliseconds
 _TRIES = 3  # where all of them are overtaken: a heartbeat came that lists more than was heard

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import msgspec
@@ -13,7 +13,7 @@ from staffgate.client.parts import ChangedSince, Standings
 from staffgate.contracts.authz import Item
 from staffgate.decision import Catalogue
 from staffgate.mirror import Part, Registry, Resolve, Standing
-from staffgate.mirror.parts import Key
+from staffgate.mirror.parts import Key, keys
 from staffgate.replica.lately import Lately
 from staffgate.standings import standing_of
 
@@ -107,10 +107,6 @@ async def _resolved(page: Standings, resolve: Resolve) -> Parts:
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
     return parts
-
-
-def keys(org: UUID, people: Iterable[UUID], types: Iterable[str]) -> set[Key]:
-    return {staff.int for staff in people} | {(org.int, type) for type in types}
 
 
 def _at(part: Part, revision: int) -> Part:

@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.databases import Urls
-from services.authz.at_once import AtOnce, _staff
+from services.authz.at_once import AtOnce
+from services.authz.reading import _staff
 from shared.http.express import Express, Form, Usual
 from staffgate.contracts.identity import SessionsEnded, StaffSuspended
 from tests.conftest import FrozenClock

@@ -236,6 +236,10 @@ class Simulation:
     def ask_now(self) -> None:
         who, question, least = self._question()
         known = self._known(who)
+        if not question.properties:
+            [found] = self.mirror.recall_all(who.int, [(question.action, question.type, question.id)])
+            if found is not None and found.verdict.snapshot.revision >= least:
+                self.check(who, question, found.verdict, least, known)
         verdict = self.mirror.decide_now(who, question, least)
         if verdict is not None:
             self.check(who, question, verdict, least, known)

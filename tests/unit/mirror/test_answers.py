@@ -28,7 +28,10 @@ def suite() -> Suite:
 def recalled(suite: Suite, who: UUID = JANE, question: Question = PAGE) -> bool:
     words = wording(who.int, question)
     assert words is not None
-    return suite.mirror.recall(words) is not None
+    found = suite.mirror.recall(words)
+    if not question.properties:
+        assert suite.mirror.recall_all(who.int, [words[1:]]) == [found], "many at once are recalled as each alone"
+    return found is not None
 
 
 async def asked(suite: Suite, who: UUID = JANE, question: Question = PAGE) -> None:
@@ -330,6 +333,19 @@ async def test_whoever_is_asked_about_is_not_evicted() -> None:
             await mirror.decide(who, PAGE)
             for _ in range(33):
                 assert mirror.decide_now(JANE, PAGE) is not None
+
+
+async def test_whoever_is_asked_about_many_things_at_once_is_not_evicted() -> None:
+    world = World()
+    mirror = Mirror(SlowSource(world, open=True), CATALOGUE, world.time, size=2, bound=3.0)
+    mirror.hearing()
+    await mirror.decide(JANE, PAGE)
+    assert mirror.decide_now(JANE, PAGE) is not None
+    for _ in range(3):
+        for who in (LUKE, HAN):
+            await mirror.decide(who, PAGE)
+            for many in (1,) * 33 + (33, 100):
+                assert None not in mirror.recall_all(JANE.int, [(PAGE.action, PAGE.type, PAGE.id)] * many)
 
 
 # --- one answer for many items ---------------------------------------------------------------------------------
