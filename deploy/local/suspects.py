@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -43,6 +44,6 @@ def report(tests: Sequence[str]) -> str:
     lines = [
         f"SUSPECT: failed beside the others, and passed {_TIMES} times alone. This run counts as passed; what the failure",
         "says is above. It is a race, in the test or in what it tests, and is mended before the next change:",
-        *(f"  ./dev test '{test}'" for test in tests),
+        *(f"  ./dev test {shlex.quote(test)}" for test in tests),
     ]
     return "\n".join(lines)
