@@ -4,17 +4,16 @@ request came from, which the audit log says of everything that it led to."""
 from __future__ import annotations
 
 import re
-import secrets
 from contextvars import ContextVar
-from dataclasses import dataclass
 
-from staffgate.trace import current
+import msgspec
+
+from staffgate.trace import current, digits
 
 _FORMAT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """The address of whoever asks, behind the proxies that are trusted, and their User-Agent."""
 
     ip: str
@@ -28,9 +27,8 @@ _current = current  # the SDK's: what a service asks of another belongs to the t
 
 def begin(traceparent: str | None = None) -> str:
     """Enter a span of the given trace, or of a new one where there is none (or a malformed one); return the trace id."""
-    new = secrets.token_hex(24)  # both at once: it is the kernel that takes its time
-    trace_id = (trace_id_in(traceparent) if traceparent else None) or new[:32]
-    _current.set(f"00-{trace_id}-{new[32:]}-01")
+    trace_id = (trace_id_in(traceparent) if traceparent else None) or digits(32)
+    _current.set(f"00-{trace_id}-{digits(16)}-01")
     return trace_id
 
 

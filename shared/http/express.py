@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
@@ -44,6 +43,7 @@ from shared.http.operation import Api, AtOnce, is_heavy
 from shared.http.times import Tally
 from shared.trace import trace_id_in
 from staffgate.contracts.caller import Caller
+from staffgate.trace import digits
 
 _LONGEST = 8192  # bytes of a head
 _LARGEST = 1 << 18  # of a request
@@ -181,7 +181,7 @@ class Express:
         if int(now) != self._second:
             self._second = int(now)
             self._date = formatdate(self._second, usegmt=True).encode()
-        request_id = request_id or secrets.token_hex(16).encode()
+        request_id = request_id or digits(32).encode()
         whole = _HEAD % (request_id, len(answer), self._date, answer)
         lane.seconds.observe(time.perf_counter() - began)
         return whole

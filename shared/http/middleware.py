@@ -93,7 +93,8 @@ def _is_address(text: str) -> bool:
 
 def _agent(request: web.Request) -> str:
     """As text that can be stored: bytes that are no UTF-8 come as lone surrogates."""
-    return request.headers.get(hdrs.USER_AGENT, "")[:200].encode(errors="replace").decode()
+    agent = request.headers.get(hdrs.USER_AGENT, "")[:200]
+    return agent if agent.isascii() else agent.encode(errors="replace").decode()
 
 
 def _write(request: web.Request, response: web.StreamResponse, operation: str, trace_id: str, took: float) -> None:
