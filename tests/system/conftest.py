@@ -12,7 +12,7 @@ from deploy.local.demo.story import Story
 from tests.system.platform import Platform, running
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")  # ten processes that would go on beside all tests that come after
 async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     folder = tmp_path_factory.mktemp("platform")
     folder.chmod(0o711)
