@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from deploy.local import suspects
 from deploy.local.options import ROOT
 
 # A stage is a name and what to run with this Python.
 Stage = tuple[str, list[str]]
-_FAILED = ROOT / ".pytest_cache/v/cache/lastfailed"
-_TESTS_FAILED = 1  # and all have run: pytest ends otherwise by another code
+_TESTS_FAILED = 1  # by pytest: and all have run
 _AT_ONCE = 2  # of all tests: each half has a PostgreSQL and a RabbitMQ of its own. More would only share the cores
 _SIDES = ("inprocess", "http")  # the benchmarks that run ours beside others
 _CHECKED = ("sdk", "shared", "services", "deploy", "examples")
@@ -30,26 +31,39 @@ def test(pytest_args: Sequence[str], *, long: bool) -> int:
     if long:
         os.environ["STAFFGATE_LONG"] = "1"
     if pytest_args:
-        return _run([*LINT, _pytest(pytest_args)])
+        return _run([*LINT, ("tests (pytest)", ["-m", "pytest", *pytest_args])])
+    return _run(LINT) or _test_all()
+
+
+def _test_all() -> int:
+    # A worker that dies ends the run: one in its place would be waited for for ever.
     halves = ["-n", str(min(_AT_ONCE, os.cpu_count() or 1)), "--dist", "loadfile", "--no-loadscope-reorder"]
-    _FAILED.unlink(missing_ok=True)
-    code = _run([*LINT, _pytest(halves)])
-    return _look_at_suspects() if code == _TESTS_FAILED else code
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        own = ["--max-worker-restart", "0", "-o", f"cache_dir={folder}", f"--junitxml={report}"]
+        code = _stage("tests (pytest)", ["-m", "pytest", *halves, *own])
+        failed = [] if suspects.crashed(report) else suspects.failed(Path(folder))
+    if code == 0:
+        print("\nAll passed.")
+        return 0
+    print(f"\ntests (pytest) failed (exit code {code}).", file=sys.stderr)
+    # By any other code not all of them have run.
+    return 0 if code == _TESTS_FAILED and suspects.may_be_suspects(failed) and _pass_alone(failed) else 1
 
 
-def _pytest(args: Sequence[str]) -> Stage:
-    return "tests (pytest)", ["-m", "pytest", *args]
-
-
-def _look_at_suspects() -> int:
-    tests = suspects.failed(_FAILED)
-    if not suspects.may_be_suspects(tests):
-        return 1
+def _pass_alone(tests: Sequence[str]) -> bool:
     print("\nOnce more, alone:", *tests, sep="\n  ", flush=True)
-    if not suspects.pass_alone(tests, lambda these: _stage(*_pytest(these)) == 0):
-        return 1
+    if not suspects.pass_alone(tests, _all_pass):
+        return False
     print(f"\n{suspects.report(tests)}", file=sys.stderr)
-    return 0
+    return True
+
+
+def _all_pass(tests: Sequence[str]) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        code = _stage("tests, alone (pytest)", ["-m", "pytest", *tests, f"--junitxml={report}"])
+        return code == 0 and suspects.passed(report) == len(tests)
 
 
 def lint() -> int:
@@ -79,7 +93,7 @@ def _run(stages: list[Stage]) -> int:
         code = _stage(name, argv)
         if code:
             print(f"\n{name} failed (exit code {code}).", file=sys.stderr)
-            return max(1, code)
+            return 1
     print(f"\nAll passed in {time.monotonic() - began:.0f} s.")
     return 0
 

@@ -6,9 +6,9 @@ import json
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
-# Where real servers answer in their own time. What only computes fails by what it says, and a random case that found
-# something is not drawn again.
+# Where real servers answer in their own time. What only computes fails by what it says.
 _IN_THEIR_OWN_TIME = ("bus", "service", "system", "workers")
 _AT_MOST = 2  # of thousands. More have something in common, and that is no chance
 _TIMES = 3
@@ -18,11 +18,32 @@ Runs = Callable[[Sequence[str]], bool]
 
 
 def failed(cache: Path) -> list[str]:
-    """The tests that the last run of pytest says have failed."""
+    """The tests that the run of pytest with this folder as its cache says have failed."""
     try:
-        return [*json.loads(cache.read_text())]
+        return [*json.loads((cache / "v/cache/lastfailed").read_text())]
     except FileNotFoundError:
         return []
+
+
+def crashed(report: Path) -> bool:
+    """Whether one of the processes died: then what it had left has not run. Without a report nothing has ended as it should."""
+    try:
+        return any("crashed while running" in (one.get("message") or "") for one in _parsed(report).iter("error"))
+    except (FileNotFoundError, ElementTree.ParseError):
+        return True
+
+
+def passed(report: Path) -> int:
+    """How many did, by pytest's report in JUnit's form; what was skipped did not."""
+    counts = [
+        {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
+        for suite in _parsed(report).iter("testsuite")
+    ]
+    return sum(one["tests"] - one["failures"] - one["errors"] - one["skipped"] for one in counts)
+
+
+def _parsed(report: Path) -> ElementTree.Element:
+    return ElementTree.parse(report).getroot()  # noqa: S314  # our own
 
 
 def may_be_suspects(tests: Sequence[str]) -> bool:

@@ -78,13 +78,17 @@ class AtOnce:
     def _plain(self, staff: UUID, asked: Sequence[Words], told: bool) -> list[bytes] | None:
         """Where nothing is said but the words."""
         found: list[bytes] = []
+        new = False
         for known, words in zip(self._mirror.recall_all(staff.int, asked), asked, strict=True):
+            if known is None and new:  # one answer serves for all items that nothing tells apart
+                known = self._mirror.recall((staff.int, *words))
             if known is not None:
                 found.append((ALLOWED if known.allowed else DENIED) if not told else _given(known, words[1], told))
                 continue
             verdict = self._mirror.decide_anew(staff, Question(*words, {}))
             if verdict is None:
                 return None
+            new = True
             found.append(_said(verdict, words[1], told))
         return found
 

@@ -8,7 +8,6 @@ letter by letter with what lies in slower memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -104,17 +103,27 @@ _many = msgspec.json.Decoder(Many).decode
 
 
 class Reading:
-    """Nothing raises: what can't be read, or has to be waited for, or is about nobody, is None, and is answered the long way."""
+    """Nothing raises: what can't be read, or has to be waited for, or is about nobody, is None, and is answered the long way.
+
+    Only what is plain is remembered, words and texts: what is nested could take a hundred times the room of its bytes.
+    """
 
     def __init__(self) -> None:
-        self._alone: dict[bytes, Asked | None] = {}
+        self._alone: dict[bytes, Asked] = {}
         self._among: dict[bytes, Part] = {}
 
     def alone(self, content: bytes) -> Asked | None:
+        known = self._alone.get(content)
+        if known is not None:
+            return known
         try:
-            return self._alone.get(content) or _read(content, _read_alone, self._alone)
+            said = _one(content)
         except _UNREADABLE:
             return None
+        asked = _asked(said.subject, said.action, said.resource, said.context)
+        if asked is not None and all(type(value) is str for value in asked.properties.values()):
+            _remember(self._alone, content, asked)
+        return asked
 
     def many(self, content: bytes) -> tuple[Many, list[Part]] | None:
         try:
@@ -122,31 +131,30 @@ class Reading:
             if not 0 < len(said.evaluations) <= MOST:
                 return None
             known = self._among.get
-            return said, [known(one) or _read(one, _read_among, self._among) for one in map(bytes, said.evaluations)]
+            return said, [known(one) or self._read(one) for one in map(bytes, said.evaluations)]
         except _UNREADABLE:
             return None
 
+    def _read(self, content: bytes) -> Part:
+        said = _partial(content)
+        part = Part(said, _words(said))
+        if part.words is not None:
+            _remember(self._among, content, part)
+        return part
 
-def _read(content: bytes, read: Callable[[bytes], T], remembered: dict[bytes, T]) -> T:
-    found = read(content)
-    if found is not None and len(content) <= _SHORT:
+
+def _remember(remembered: dict[bytes, T], content: bytes, what: T) -> None:
+    if len(content) <= _SHORT:
         if len(remembered) >= _REMEMBERED:
             remembered.clear()
-        remembered[content] = found
-    return found
+        remembered[content] = what
 
 
-def _read_alone(content: bytes) -> Asked | None:
-    said = _one(content)
-    return _asked(said.subject, said.action, said.resource, said.context)
-
-
-def _read_among(content: bytes) -> Part:
-    said = _partial(content)
-    if said.subject is UNSET and said.context is UNSET and said.action is not UNSET and said.resource is not UNSET:  # noqa: SIM102
-        if not said.action.properties and not said.resource.properties:
-            return Part(said, (said.action.name, said.resource.type, said.resource.id))
-    return Part(said, None)
+def _words(said: Partial) -> Words | None:
+    action, resource = said.action, said.resource
+    if said.subject is not UNSET or said.context is not UNSET or action is UNSET or resource is UNSET:
+        return None
+    return None if action.properties or resource.properties else (action.name, resource.type, resource.id)
 
 
 def _asked(

@@ -17,6 +17,7 @@ from services.authz.at_once import AtOnce
 from services.authz.reading import _staff
 from shared.http.express import Express, Form, Usual
 from staffgate.contracts.identity import SessionsEnded, StaffSuspended
+from staffgate.mirror import Mirror
 from tests.conftest import FrozenClock
 from tests.service.authz.conftest import NOBODY, Answer, Authz, Organisation, Replica, Someone, registered, surroundings
 
@@ -314,3 +315,25 @@ async def test_what_is_no_uuid_at_all_is_not_kept(authz: Authz, jane: Someone) -
     for id in ("x" * 100_000, "y" * 65):
         assert (await asked(authz.first, ONE, question(id), jane.token)).status == 403
     assert _staff.cache_info().currsize == 0
+
+
+async def test_one_answer_serves_for_all_items_of_a_batch_that_nothing_tells_apart(
+    authz: Authz, acme: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first one on, though nobody has asked about any of them before."""
+    han = await acme.add()
+    await acme.granted(han, ("use", {}))
+    assert authz.first is not None
+    parts = [{"action": {"name": "sms.send"}, "resource": {"type": "inbox", "id": f"new-{n}"}} for n in range(50)]
+    await asked(authz.first, ONE, question(han.id, id="other"), authz.product)  # loaded, and nothing else
+    decided, real = list[str](), Mirror.decide_anew
+
+    def deciding(self: Mirror, staff: Any, question: Any, *more: Any, **others: Any) -> Any:
+        decided.append(question.id)
+        return real(self, staff, question, *more, **others)
+
+    monkeypatch.setattr(Mirror, "decide_anew", deciding)
+    body = {"subject": {"type": "staff", "id": str(han.id)}, "evaluations": parts}
+    answer = await asked(authz.first, MANY, body, authz.product)
+    assert answer.json == {"evaluations": [{"decision": True}] * 50}
+    assert decided == ["new-0"]

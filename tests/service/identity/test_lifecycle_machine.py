@@ -122,7 +122,7 @@ async def test_only_the_steps_of_the_machine_are_taken_each_with_one_event_and_o
     loop = asyncio.get_running_loop()
     how = settings(
         max_examples=40 if LONG else 5, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],  # fifteen steps are read as they are; to make them fewer takes minutes
+        phases=[Phase.reuse, Phase.generate],  # fifteen steps are read as they are; to make them fewer takes minutes
     )  # fmt: skip
 
     def machine() -> Machine:

@@ -118,10 +118,27 @@ def test_what_is_remembered_is_short_and_has_an_end(monkeypatch: pytest.MonkeyPa
     found = Reading()
     for number in range(25):
         assert alone(found, about(UUID(int=number)) | SEND) == (UUID(int=number), WORDS, {}, False)
-        assert found.many(written({"evaluations": [{"resource": {"type": "inbox", "id": str(number)}}]})) is not None
+        many(found, SEND | {"resource": {"type": "inbox", "id": str(number)}})
     assert (len(found._alone), len(found._among)) == (5, 5)
-    long = about(JANE) | SEND | {"context": {"note": "x" * 600}}
-    assert alone(found, long) == (JANE, WORDS, {}, False)
-    assert found.many(written({"evaluations": [SEND | {"context": {"note": "x" * 600}}]})) is not None
+    long = {"note": "x" * 600}
+    assert alone(found, about(JANE) | SEND | {"context": long}) == (JANE, WORDS, {}, False)
+    many(found, SEND | {"resource": {"type": "inbox", "id": "sales", "note": "x" * 600}})
     assert alone(found, about(JANE) | {"context": {"min_revision": 3}}) is None
     assert (len(found._alone), len(found._among)) == (5, 5)
+
+
+def test_nothing_nested_is_kept() -> None:
+    """Of 512 bytes there can be made 150 lists."""
+    found, nested = Reading(), {"x": [[]] * 40}
+    item = {"type": "inbox", "id": "sales", "properties": nested}
+    assert alone(found, about(JANE) | SEND | {"resource": item}) == (JANE, WORDS, nested, False)
+    for part in ({"context": nested}, {"resource": item}, about(JANE) | {"context": nested}):
+        many(found, SEND | part)
+    assert (len(found._alone), len(found._among)) == (0, 0)
+    assert alone(found, about(JANE) | SEND | {"context": nested}) == (JANE, WORDS, {}, False)
+    [kept] = found._alone.values()
+    assert kept.properties == {}, "what stands in the context is not looked at again"
+
+
+def many(found: Reading, part: object) -> None:
+    assert found.many(written({"evaluations": [part]})) is not None

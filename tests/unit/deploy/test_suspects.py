@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,62 +44,92 @@ def test_every_time_alone_has_to_pass(runs: list[bool], good: bool) -> None:
 
 
 class Pytest:
-    """In the place of pytest: what fails among the others, and what then passes alone."""
+    """In the place of every stage: how each of them ends, which tests have failed in the whole run, and what becomes of
+    them alone."""
 
-    def __init__(self, cache: Path, failed: Sequence[str], alone: bool) -> None:
-        self._cache, self._failed, self._alone = cache, failed, alone
+    def __init__(
+        self, failed: Sequence[str], *, ends: int = 1, lint: int = 0, alone: str = "passed", crash: bool | None = False
+    ) -> None:
+        self._failed, self._ends, self._lint, self._alone, self._crash = failed, ends, lint, alone, crash
         self.ran: list[list[str]] = []
 
     def __call__(self, name: str, argv: list[str]) -> int:
         if not name.startswith("tests"):
-            return 0
-        self.ran.append(argv[2:])
-        if len(self.ran) > 1:
-            return 0 if self._alone else 1
+            return self._lint
+        words, told = argv[2:], {word.partition("=")[0]: word.partition("=")[2] for word in argv}
+        self.ran.append([word for word in words if "::" in word])
+        if "cache_dir" in told:
+            return self._whole(Path(told["cache_dir"]), Path(told["--junitxml"]))
+        if "--junitxml" in told:
+            skipped, failures = self._alone == "skipped", self._alone == "failed"
+            Path(told["--junitxml"]).write_text(
+                f'<testsuites><testsuite tests="{len(self.ran[-1])}" failures="{failures:d}" errors="0"'
+                f' skipped="{skipped:d}"/></testsuites>'
+            )
+            return int(failures)
+        return self._ends
+
+    def _whole(self, cache: Path, report: Path) -> int:
+        if self._crash is not None:
+            died = "<error message=\"worker 'gw1' crashed while running 'x'\"/>" if self._crash else ""
+            report.write_text(f"<testsuites><testsuite><testcase>{died}</testcase></testsuite></testsuites>")
         if self._failed:
-            self._cache.write_text("{" + ", ".join(f'"{test}": true' for test in self._failed) + "}")
-        return 1 if self._failed else 0
+            kept = cache / "v/cache/lastfailed"
+            kept.parent.mkdir(parents=True)
+            kept.write_text(json.dumps(dict.fromkeys(self._failed, True)))
+        return self._ends if self._failed else 0
+
+
+COMPUTES = "tests/unit/test_log.py::test_it"
 
 
 @pytest.mark.parametrize(
-    ("failed", "alone", "code", "runs"),
-    [([], True, 0, 1), ([LATE], True, 0, 4), ([LATE], False, 1, 2), (["tests/unit/test_log.py::test_it"], True, 1, 1)],
+    ("faked", "code", "alone"),
+    [
+        (Pytest([]), 0, 0),
+        (Pytest([LATE]), 0, 3),
+        (Pytest([LATE, OTHER]), 0, 3),
+        (Pytest([LATE], alone="failed"), 1, 1),
+        (Pytest([LATE], alone="skipped"), 1, 1),
+        (Pytest([COMPUTES]), 1, 0),
+        (Pytest([LATE], ends=2), 1, 0),
+        (Pytest([LATE], ends=3), 1, 0),
+        (Pytest([LATE], ends=-9), 1, 0),
+        (Pytest([LATE], crash=True), 1, 0),
+        (Pytest([LATE], crash=None), 1, 0),
+    ],
+    ids=[
+        "none",
+        "one",
+        "two",
+        "fails alone",
+        "is skipped alone",
+        "computes",
+        "interrupted",
+        "broken",
+        "killed",
+        "a half died",
+        "no report",
+    ],
 )
 def test_the_run_fails_unless_all_that_failed_pass_alone(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    failed: list[str],
-    alone: bool,
-    code: int,
-    runs: int,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], faked: Pytest, code: int, alone: int
 ) -> None:
-    cache = tmp_path / "lastfailed"
-    cache.write_text(f'{{"{OTHER}": true}}')  # of an earlier run: forgotten
-    faked = Pytest(cache, failed, alone)
-    monkeypatch.setattr(stages, "_FAILED", cache)
     monkeypatch.setattr(stages, "_stage", faked)
     assert stages.test([], long=False) == code
-    assert faked.ran[1:] == [failed] * (runs - 1)
+    assert faked.ran == [[], *[list(faked._failed)] * alone]
     said = capsys.readouterr().err
-    assert ("SUSPECT" in said and LATE in said) == (runs == 4)
+    assert ("SUSPECT" in said and LATE in said) == (alone == 3)
 
 
-def test_one_that_was_named_gets_no_second_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    faked = Pytest(tmp_path / "lastfailed", [LATE], alone=True)
-    monkeypatch.setattr(stages, "_FAILED", tmp_path / "lastfailed")
+def test_where_style_or_types_fail_no_test_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    faked = Pytest([LATE], lint=1)
+    monkeypatch.setattr(stages, "_stage", faked)
+    assert (stages.test([], long=False), faked.ran) == (1, [])
+
+
+def test_one_that_was_named_gets_no_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    faked = Pytest([LATE])
     monkeypatch.setattr(stages, "_stage", faked)
     assert stages.test([LATE], long=False) == 1
     assert faked.ran == [[LATE]]
-
-
-def test_a_run_that_was_not_seen_through_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = tmp_path / "lastfailed"
-    monkeypatch.setattr(stages, "_FAILED", cache)
-
-    def interrupted(name: str, argv: list[str]) -> int:
-        cache.write_text(f'{{"{LATE}": true}}')
-        return 2 if name.startswith("tests") else 0
-
-    monkeypatch.setattr(stages, "_stage", interrupted)
-    assert stages.test([], long=False) == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
 import re
 from collections.abc import Iterator
 
@@ -61,3 +63,25 @@ async def test_it_holds_for_the_task_and_for_those_that_it_starts() -> None:
 
 def test_what_a_service_asks_of_another_belongs_to_the_trace_of_its_request() -> None:
     assert service.begin(PARENT) in trace.traceparent()
+
+
+def test_whoever_seeds_their_own_chance_neither_repeats_an_id_nor_is_disturbed() -> None:
+    random.seed(0)
+    first, drawn = trace.fresh(), random.random()  # noqa: S311
+    random.seed(0)
+    assert trace.fresh() != first
+    assert random.random() == drawn  # noqa: S311
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no other way to begin a process here")
+def test_a_process_that_forks_has_ids_of_its_own() -> None:
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(write, trace.fresh().encode())
+        os._exit(0)
+    own = trace.fresh()
+    os.waitpid(child, 0)
+    assert os.read(read, 100).decode() != own
+    os.close(read)
+    os.close(write)
