@@ -18,7 +18,9 @@ import msgspec
 import uvloop
 
 from staffgate.client import AuthzClient, Wire
+from staffgate.client.token import ServiceToken
 from staffgate.contracts.decisions import Evaluation
+from staffgate.contracts.identity import Tokens
 
 
 class Outcome(msgspec.Struct):
@@ -47,10 +49,10 @@ async def _asked(
     session: Wire | aiohttp.ClientSession, url: str, shown: str, asked: list[tuple[UUID, str, str, str]], seconds: float,
     connections: int,
 ) -> Outcome:  # fmt: skip
-    async def token() -> str:
-        return shown
+    async def issued() -> Tokens:
+        return Tokens(access_token=shown, token_type="Bearer", expires_in=300, refresh_token=None)
 
-    client, took = AuthzClient(session, url, token), list[float]()
+    client, took = AuthzClient(session, url, ServiceToken(issued)), list[float]()
     began, worked = time.perf_counter(), time.process_time()
 
     async def one(questions: Iterator[tuple[UUID, str, str, str]]) -> None:

@@ -33,13 +33,17 @@ class ServiceToken:
 
     async def __call__(self) -> str:
         """Raise ServiceAway, or Refused where identity does not know these credentials."""
+        known = self.at_hand()
+        if known is not None:
+            return known
+        return await asyncio.shield(self._begin())  # for whoever else waits: one who gives up ends it for nobody
+
+    def at_hand(self) -> str | None:
+        """The same without waiting; None where somebody has to. It is renewed beside that when it is time."""
         now = self._now()
-        if now < self._renew_at:
-            return self._token
-        fetching = self._begin()
-        if now < self._good_until:
-            return self._token
-        return await asyncio.shield(fetching)  # for whoever else waits: one who gives up ends it for nobody
+        if now >= self._renew_at:
+            self._begin()
+        return self._token if now < self._good_until else None
 
     def refused(self, token: str) -> None:
         """A service does not take it. The next one who asks gets another, unless this one is quite new: who refuses that

@@ -130,7 +130,10 @@ class Transport:
         self._line.doubt()
 
     async def _authorized(self, headers: dict[str, str], token: Token, tries: _Tries) -> str:
-        if not tries.decides:
+        known = _at_hand(token)
+        if known is not None:
+            shown = known
+        elif not tries.decides:
             shown = await token()
         else:
             try:
@@ -189,6 +192,12 @@ class _Tries:
     @property
     def _passed(self) -> float:
         return time.monotonic() - self._began
+
+
+def _at_hand(token: Token) -> str | None:
+    """What a ServiceToken has without waiting: a time-out for nothing takes a fifth of a request."""
+    ask: Callable[[], str | None] | None = getattr(token, "at_hand", None)
+    return None if ask is None else ask()
 
 
 @lru_cache(256)

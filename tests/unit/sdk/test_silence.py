@@ -15,6 +15,8 @@ import pytest_asyncio
 from aiohttp import web
 
 from staffgate.client import AuthzClient, Patience, ServiceAway, Session, Wire
+from staffgate.client.token import ServiceToken
+from staffgate.contracts.identity import Tokens
 from tests.faults.lines import Line, State
 from tests.unit.sdk.servers import served
 
@@ -82,6 +84,34 @@ async def test_a_token_that_does_not_come_costs_no_more(session: Session, line: 
 
     client = AuthzClient(session, f"http://127.0.0.1:{line.port}", never, patience=QUICK)
     assert await waited(allowed(client)) < SOON
+
+
+async def test_a_services_own_token_that_does_not_come_costs_no_more(session: Session, line: Line) -> None:
+    async def never() -> Tokens:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    own = ServiceToken(never)
+    client = AuthzClient(session, f"http://127.0.0.1:{line.port}", own, patience=QUICK)
+    assert await waited(allowed(client)) < SOON
+
+
+async def test_for_a_token_that_is_at_hand_no_clock_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def issued() -> Tokens:
+        return Tokens(access_token="own", token_type="Bearer", expires_in=300, refresh_token=None)
+
+    set_for, real = list[float](), asyncio.timeout
+
+    def timeout(seconds: float | None) -> asyncio.Timeout:
+        set_for.append(seconds or 0)
+        return real(seconds)
+
+    async with Wire() as wire, forgetful(3) as (url, _):
+        client = AuthzClient(wire, url, ServiceToken(issued), patience=Patience(decision=2.0))
+        assert await allowed(client)
+        monkeypatch.setattr(asyncio, "timeout", timeout)
+        assert await allowed(client)
+    assert set_for == []
 
 
 async def test_another_connection_may_be_better(session: Session) -> None:

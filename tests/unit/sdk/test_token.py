@@ -132,3 +132,16 @@ async def test_a_short_life_is_lived(identity: Identity, token: ServiceToken) ->
     assert await token() == "token 1"
     identity.now += 2.2
     assert await token() == "token 2"
+
+
+async def test_one_that_is_there_is_at_hand_and_renewed_beside_that(identity: Identity, token: ServiceToken) -> None:
+    assert token.at_hand() is None
+    await settled()
+    assert token.at_hand() == "token 1"
+    identity.now += 0.8 * identity.life
+    assert token.at_hand() == "token 1", "good still, and being renewed"
+    await settled()
+    assert (token.at_hand(), identity.fetched) == ("token 2", 2)
+    identity.now += 2 * identity.life
+    assert token.at_hand() is None
+    assert await token() == "token 3"
